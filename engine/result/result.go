@@ -1,0 +1,111 @@
+// Package result holds what the engine reports: buckets, anomaly records and
+// influencers as plain values.
+package result
+
+// Bucket is one finalized or interim bucket, or a run of buckets that differ
+// only in their time.
+type Bucket struct {
+	// StartMs is the start of the bucket (of the first one of a run).
+	StartMs int64
+	SpanMs  int64
+	// Run is how many consecutive buckets this stands for, at least 1. More
+	// than one only for empty buckets without records.
+	Run int64
+	// Score is 0..100; InitialScore is the same number until a job-wide
+	// re-scoring exists.
+	Score      float64
+	EventCount int64
+	Interim    bool
+	// BucketInfluencers hold "bucket_time" and one entry per influencer field
+	// that contributed, when the bucket has records.
+	BucketInfluencers []BucketInfluencer
+	// Records are the anomaly records, least probable first.
+	Records []Record
+	// Influencers are the blamed values, least probable first.
+	Influencers []Influencer
+	// Omitted counts records and influencers beyond the cap that were left out.
+	OmittedRecords, OmittedInfluencers int64
+}
+
+// Record is one anomalous value of one series in one bucket.
+type Record struct {
+	Detector int
+	// LogProb is the natural logarithm of the probability.
+	LogProb float64
+	// Score and NoveltyScore are 0..100.
+	Score        float64
+	NoveltyScore float64
+	// MultiBucketImpact is -5 (single bucket) to 5 (multi-bucket).
+	MultiBucketImpact float64
+	Typical, Actual   float64
+	// Split values; the matching Has tells an empty value from no split.
+	Partition, By, Over          string
+	HasPartition, HasBy, HasOver bool
+	Influencers                  []RecordInfluencer
+	Explanation                  Explanation
+}
+
+// RecordInfluencer lists the values of one influencer field that share the
+// blame for a record, the strongest first.
+type RecordInfluencer struct {
+	Field  string
+	Values []string
+}
+
+// Explanation gives the factors behind a record's score.
+type Explanation struct {
+	// Spike is true if the actual value lies above the typical one.
+	Spike bool
+	// SingleBucketImpact is about -log10 of the single-bucket probability.
+	SingleBucketImpact int
+	// LowerBound and UpperBound enclose 95 % of expected values.
+	LowerBound, UpperBound float64
+	// HighVariance is true if wide scatter of the series lowered the score.
+	HighVariance bool
+	// IncompleteBucket is true if the score was lowered because the bucket is
+	// still filling.
+	IncompleteBucket bool
+	// Extrapolated is true if the probability lies beyond what the series'
+	// history can support.
+	Extrapolated bool
+}
+
+// BucketInfluencer aggregates one influencer field, or "bucket_time".
+type BucketInfluencer struct {
+	Field   string
+	LogProb float64
+	// RawScore and Score are 0..100.
+	RawScore, Score float64
+}
+
+// Influencer is one blamed field value in one bucket.
+type Influencer struct {
+	Field, Value string
+	LogProb      float64
+	Score        float64
+}
+
+// MemoryStatus says how the learned state stands to its limit.
+type MemoryStatus string
+
+// The memory states, by their wire names.
+const (
+	MemoryOK   MemoryStatus = "ok"
+	MemorySoft MemoryStatus = "soft_limit"
+	MemoryHard MemoryStatus = "hard_limit"
+)
+
+// ModelSize describes the learned state. All byte counts are pure functions of
+// the state.
+type ModelSize struct {
+	Bytes, PeakBytes, LimitBytes, ExceededBytes int64
+	ByValues, OverValues, PartitionValues       int64
+	Series                                      int64
+	// AllocationFailures counts buckets in which a series was refused.
+	AllocationFailures int64
+	// Evicted counts series that gave way to more useful ones.
+	Evicted int64
+	Status  MemoryStatus
+	// BucketMs is the start of the last finalized bucket, or -1.
+	BucketMs int64
+}

@@ -1,0 +1,179 @@
+// Package store keeps what is not input: job configurations, results and model
+// snapshots. Results are stored as the wire's documents with key columns
+// beside them.
+package store
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// Errors that callers tell apart with errors.Is.
+var (
+	ErrNotFound = errors.New("not found")
+	ErrExists   = errors.New("already exists")
+	ErrFull     = errors.New("no room in the store")
+	// ErrCorrupt marks a row or snapshot whose checksum does not match.
+	ErrCorrupt = errors.New("checksum mismatch")
+)
+
+// State is the durable state of a job.
+type State string
+
+// The durable states.
+const (
+	Closed State = "closed"
+	Opened State = "opened"
+	Failed State = "failed"
+)
+
+// Job is one job's row.
+type Job struct {
+	// Num is the internal number, never reused. It keys log, snapshots and
+	// results.
+	Num uint64
+	ID  string
+	// Config is the wire's job object, as internal/document writes it.
+	Config []byte
+	State  State
+	// Reason tells why the job failed; FailedAt and Failures where and how
+	// often in a row at that log position.
+	Reason   string
+	FailedAt uint64
+	Failures int
+	// Committed: results of all log entries up to here are in the store.
+	Committed uint64
+	// LogEnd is the last log position known to be durable. A log that ends
+	// before it is damaged.
+	LogEnd uint64
+	// Stamps are runtime facts outside the engine's state, as JSON
+	// (last_data_time, open_time, timing stats and the like).
+	Stamps []byte
+	// Stats are the last data counts and model size, as JSON, so that a closed
+	// job's stats need no engine.
+	Stats []byte
+}
+
+// Snapshot describes one stored model snapshot.
+type Snapshot struct {
+	Job      uint64
+	Position uint64 // all entries up to here are in it
+	Bytes    int64
+	CreateMs int64
+	// Build is the engine version that wrote it.
+	Build string
+	// Meta is a JSON document for the API (description, size stats, times).
+	Meta []byte
+}
+
+// BucketRow, RecordRow and InfluencerRow are result documents with their keys.
+// Times are milliseconds.
+type BucketRow struct {
+	StartMs, SpanMs int64
+	Run             int64 // consecutive equal buckets, at least 1
+	Score           float64
+	EventCount      int64
+	Interim         bool
+	Doc             []byte
+}
+
+// RecordRow is an anomaly record's document with its keys.
+type RecordRow struct {
+	StartMs, SpanMs     int64
+	Score, LogProb      float64
+	Detector            int
+	Function, Field     string
+	Partition, By, Over string
+	Interim             bool
+	// DocID is the deterministic document id (J_record_…).
+	DocID string
+	Doc   []byte
+}
+
+// InfluencerRow is an influencer's document with its keys.
+type InfluencerRow struct {
+	StartMs, SpanMs int64
+	Score, LogProb  float64
+	Field, Value    string
+	Interim         bool
+	DocID           string
+	Doc             []byte
+}
+
+// Commit is one atomic change of a job's results.
+type Commit struct {
+	Job uint64
+	// Committed and LogEnd move the row's positions; they never go back.
+	Committed, LogEnd uint64
+	// DropInterim first removes every interim result of the job.
+	DropInterim bool
+	Buckets     []BucketRow
+	Records     []RecordRow
+	Influencers []InfluencerRow
+	// State, Stamps and Stats replace the row's values unless empty.
+	State         State
+	Stamps, Stats []byte
+}
+
+// Query selects results of one job. A zero Start or End does not bound.
+type Query struct {
+	StartMs, EndMs   int64
+	HasStart, HasEnd bool
+	MinScore         float64
+	ExcludeInterim   bool
+	Sort             string // wire field name; empty: the endpoint's default
+	Desc             bool
+	From, Size       int
+	// Field and Value narrow influencers; unused elsewhere.
+	Field, Value string
+}
+
+// Page is an answer: how many match in all, and the documents of the page.
+type Page struct {
+	Total int64
+	Docs  [][]byte
+}
+
+// Store is implemented by embedded SQLite here. All methods may be called from
+// several goroutines. Methods that change configuration, states or snapshot
+// pointers return only when the change is durable; Commit need not be.
+type Store interface {
+	// CreateJob takes id, config and state from j and sets Num. ErrExists if a
+	// live job has the id.
+	CreateJob(ctx context.Context, j *Job) error
+	// Jobs returns all live jobs by id.
+	Jobs(ctx context.Context) ([]Job, error)
+	// SaveJob replaces the row's Config, State, Reason, FailedAt, Failures,
+	// Stamps and Stats, durably.
+	SaveJob(ctx context.Context, j *Job) error
+	// DeleteJob writes the tombstone: from then on the id is free.
+	DeleteJob(ctx context.Context, num uint64) error
+	// Tombstones lists deleted jobs whose data is not purged yet.
+	Tombstones(ctx context.Context) ([]uint64, error)
+	// PurgeStep removes a bounded part of a deleted job's rows and snapshots
+	// and reports whether more remain; the last step removes the tombstone.
+	PurgeStep(ctx context.Context, num uint64) (more bool, err error)
+
+	Commit(ctx context.Context, c *Commit) error
+	// Sync makes every earlier Commit durable.
+	Sync(ctx context.Context) error
+
+	Buckets(ctx context.Context, job uint64, q Query) (Page, error)
+	Records(ctx context.Context, job uint64, q Query) (Page, error)
+	Influencers(ctx context.Context, job uint64, q Query) (Page, error)
+
+	// SaveSnapshot writes a snapshot through write and publishes it durably:
+	// file synced, then the store synced with the pointer.
+	SaveSnapshot(ctx context.Context, s Snapshot, write func(io.Writer) error) (Snapshot, error)
+	// Snapshots lists a job's snapshots, newest first.
+	Snapshots(ctx context.Context, job uint64) ([]Snapshot, error)
+	// OpenSnapshot reads one back. A damaged one ends reading with ErrCorrupt.
+	OpenSnapshot(ctx context.Context, job, position uint64) (io.ReadCloser, error)
+	// DeleteSnapshot removes one durably.
+	DeleteSnapshot(ctx context.Context, job, position uint64) error
+
+	// Bytes is the size on disk.
+	Bytes() int64
+	Close() error
+}
