@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"tidemark/test/process"
 )
 
 var (
@@ -29,6 +31,8 @@ type workload struct {
 }
 
 const bucketSeconds = 300
+
+func TestMain(m *testing.M) { process.Main(m) }
 
 // makeWorkload draws a job with a daily pattern, some spikes and silences.
 func makeWorkload(job, detector string, split bool, uploads, perLoad int, rng *rand.Rand) workload {
@@ -78,21 +82,21 @@ func TestKillUnderLoad(t *testing.T) {
 	uploads := max(60, *kills*6)
 	loads := workloads(uploads)
 
-	calm := newServer(t, *binary)
-	calm.start()
+	calm := process.New(t, *binary)
+	calm.Start()
 	for _, w := range loads {
 		prepare(calm, w)
 		for i, body := range w.uploads {
-			if _, err := calm.postUntilTaken(w.job, keyOf(w, i), body, nil); err != nil {
+			if _, err := calm.PostUntilTaken(w.job, keyOf(w, i), body, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 	want := collect(calm, loads)
-	calm.terminate()
+	calm.Terminate()
 
-	rough := newServer(t, *binary, "--snapshot-work", "20000")
-	rough.start()
+	rough := process.New(t, *binary, "--snapshot-work", "20000")
+	rough.Start()
 	for _, w := range loads {
 		prepare(rough, w)
 	}
@@ -103,10 +107,9 @@ func TestKillUnderLoad(t *testing.T) {
 	}
 }
 
-func prepare(s *server, w workload) {
-	s.t.Helper()
-	s.must("PUT", "/_ml/anomaly_detectors/"+w.job, w.config)
-	s.must("POST", "/_ml/anomaly_detectors/"+w.job+"/_open", "")
+func prepare(s *process.Server, w workload) {
+	s.Must("PUT", "/_ml/anomaly_detectors/"+w.job, w.config)
+	s.Must("POST", "/_ml/anomaly_detectors/"+w.job+"/_open", "")
 }
 
 func keyOf(w workload, i int) string { return fmt.Sprintf("%s-%d", w.job, i) }
@@ -114,7 +117,7 @@ func keyOf(w workload, i int) string { return fmt.Sprintf("%s-%d", w.job, i) }
 // runUnderKills posts every job's uploads in order while the server is killed
 // at random moments, and checks after each restart that the totals match what
 // was acknowledged.
-func runUnderKills(t *testing.T, s *server, loads []workload) {
+func runUnderKills(t *testing.T, s *process.Server, loads []workload) {
 	t.Helper()
 	var acked = make([]atomic.Int64, len(loads))
 	stop := make(chan struct{})
@@ -134,7 +137,7 @@ func runUnderKills(t *testing.T, s *server, loads []workload) {
 					case <-time.After(time.Millisecond):
 					}
 				}
-				if _, err := s.postUntilTaken(loads[j].job, keyOf(loads[j], i), body, stop); err != nil {
+				if _, err := s.PostUntilTaken(loads[j].job, keyOf(loads[j], i), body, stop); err != nil {
 					errs <- fmt.Errorf("job %s upload %d: %w", loads[j].job, i, err)
 					return
 				}
@@ -147,12 +150,12 @@ func runUnderKills(t *testing.T, s *server, loads []workload) {
 	for k := 0; k < *kills; k++ {
 		allowed.Store(total * int64(k+1) / int64(*kills))
 		time.Sleep(time.Duration(rng.IntN(60_000)) * time.Microsecond)
-		s.kill()
+		s.Kill()
 		before := make([]int64, len(loads))
 		for j := range loads {
 			before[j] = acked[j].Load()
 		}
-		s.start()
+		s.Start()
 		checkTotals(t, s, loads, before)
 	}
 	allowed.Store(total)
@@ -165,7 +168,7 @@ func runUnderKills(t *testing.T, s *server, loads []workload) {
 		t.Fatal(err)
 	case <-time.After(2 * time.Minute):
 		close(stop)
-		t.Fatalf("uploads did not finish; server said:\n%s", s.stderr)
+		t.Fatalf("uploads did not finish; server said:\n%s", s.LastWords())
 	}
 	select {
 	case err := <-errs:
@@ -181,10 +184,10 @@ func runUnderKills(t *testing.T, s *server, loads []workload) {
 
 // checkTotals holds that acknowledged uploads are there, that none is there
 // in part, and that each counts once.
-func checkTotals(t *testing.T, s *server, loads []workload, acked []int64) {
+func checkTotals(t *testing.T, s *process.Server, loads []workload, acked []int64) {
 	t.Helper()
 	for j, w := range loads {
-		a := s.must("GET", "/_ml/anomaly_detectors/"+w.job+"/_stats", "")
+		a := s.Must("GET", "/_ml/anomaly_detectors/"+w.job+"/_stats", "")
 		job := a["jobs"].([]any)[0].(map[string]any)
 		if state := job["state"]; state != "opened" {
 			t.Fatalf("job %s is %v after a kill, was open (%v)", w.job, state, job["assignment_explanation"])
@@ -200,16 +203,15 @@ func checkTotals(t *testing.T, s *server, loads []workload, acked []int64) {
 }
 
 // collect flushes and reads everything final about the jobs.
-func collect(s *server, loads []workload) map[string]map[string][]string {
-	s.t.Helper()
+func collect(s *process.Server, loads []workload) map[string]map[string][]string {
 	all := map[string]map[string][]string{}
 	for _, w := range loads {
 		base := "/_ml/anomaly_detectors/" + w.job
-		s.must("POST", base+"/_flush", "")
+		s.Must("POST", base+"/_flush", "")
 		got := map[string][]string{}
 		for _, kind := range []string{"buckets", "records", "influencers"} {
 			for from := 0; ; from += 1000 {
-				a := s.must("POST", base+"/results/"+kind, fmt.Sprintf(`{"page":{"from":%d,"size":1000}}`, from))
+				a := s.Must("POST", base+"/results/"+kind, fmt.Sprintf(`{"page":{"from":%d,"size":1000}}`, from))
 				docs := a[kind].([]any)
 				for _, d := range docs {
 					got[kind] = append(got[kind], canonical(d.(map[string]any)))
@@ -220,7 +222,7 @@ func collect(s *server, loads []workload) map[string]map[string][]string {
 			}
 			sort.Strings(got[kind])
 		}
-		stats := s.must("GET", base+"/_stats", "")["jobs"].([]any)[0].(map[string]any)
+		stats := s.Must("GET", base+"/_stats", "")["jobs"].([]any)[0].(map[string]any)
 		got["data_counts"] = []string{canonical(stats["data_counts"].(map[string]any))}
 		all[w.job] = got
 	}

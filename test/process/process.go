@@ -1,4 +1,6 @@
-package crash
+// Package process runs the real tidemark binary for tests: start, kill, restart
+// on one directory, and plain HTTP calls.
+package process
 
 import (
 	"bufio"
@@ -23,9 +25,11 @@ import (
 
 // runAsServer makes the test binary behave as the tidemark binary, so that a
 // kill hits the same code without building a second executable.
-const runAsServer = "TIDEMARK_CRASH_TEST_RUN_MAIN"
+const runAsServer = "TIDEMARK_TEST_RUN_MAIN"
 
-func TestMain(m *testing.M) {
+// Main is what a package's TestMain calls: it lets the test binary act as the
+// tidemark binary.
+func Main(m *testing.M) {
 	if os.Getenv(runAsServer) == "1" {
 		os.Unsetenv(runAsServer)
 		os.Exit(cli.Main(os.Args[1:]))
@@ -33,21 +37,26 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// server is one run after another of the binary on one directory and port.
-type server struct {
-	t      *testing.T
+// Server is one run after another of the binary on one directory and port.
+type Server struct {
+	// Dir is the data directory.
+	Dir string
+	// Client is what calls go through.
+	Client *http.Client
+
+	t      testing.TB
 	binary string // empty: this test binary
-	dir    string
 	addr   string
 	extra  []string
-	client *http.Client
 
 	mu     sync.Mutex
 	cmd    *exec.Cmd
 	stderr *tail
 }
 
-func newServer(t *testing.T, binary string, extra ...string) *server {
+// New prepares a server on a free loopback port. binary is the executable to
+// run; empty means the test binary itself. extra are further options of serve.
+func New(t testing.TB, binary string, extra ...string) *Server {
 	t.Helper()
 	probe, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -55,16 +64,16 @@ func newServer(t *testing.T, binary string, extra ...string) *server {
 	}
 	addr := probe.Addr().String()
 	probe.Close()
-	s := &server{
-		t: t, binary: binary, dir: filepath.Join(t.TempDir(), "data"), addr: addr, extra: extra,
-		client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 16}},
+	s := &Server{
+		t: t, binary: binary, Dir: filepath.Join(t.TempDir(), "data"), addr: addr, extra: extra,
+		Client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 16}},
 	}
-	t.Cleanup(func() { s.kill(); s.client.CloseIdleConnections() })
+	t.Cleanup(func() { s.Kill(); s.Client.CloseIdleConnections() })
 	return s
 }
 
-// start runs the binary and returns when /readyz is green.
-func (s *server) start() {
+// Start runs the binary and returns when /readyz is green.
+func (s *Server) Start() {
 	s.t.Helper()
 	name := s.binary
 	if name == "" {
@@ -74,7 +83,7 @@ func (s *server) start() {
 		}
 		name = self
 	}
-	args := append([]string{"serve", "--data", s.dir, "--listen", s.addr}, s.extra...)
+	args := append([]string{"serve", "--data", s.Dir, "--listen", s.addr}, s.extra...)
 	cmd := exec.Command(name, args...)
 	cmd.Env = append(os.Environ(), runAsServer+"=1")
 	tail := &tail{}
@@ -89,11 +98,11 @@ func (s *server) start() {
 }
 
 // awaitReady polls the real process: there is no other way to hear from it.
-func (s *server) awaitReady() {
+func (s *Server) awaitReady() {
 	s.t.Helper()
 	deadline := time.Now().Add(time.Minute)
 	for time.Now().Before(deadline) {
-		resp, err := s.client.Get(s.url("/readyz"))
+		resp, err := s.Client.Get(s.URL("/readyz"))
 		if err == nil {
 			io.Copy(io.Discard, resp.Body)
 			resp.Body.Close()
@@ -106,13 +115,13 @@ func (s *server) awaitReady() {
 	s.t.Fatalf("server not ready within a minute; its last words:\n%s", s.stderr)
 }
 
-// kill ends the process with SIGKILL and reaps it.
-func (s *server) kill() { s.end(syscall.SIGKILL) }
+// Kill ends the process with SIGKILL and reaps it.
+func (s *Server) Kill() { s.end(syscall.SIGKILL) }
 
-// terminate asks for an ordered stop and waits for it.
-func (s *server) terminate() { s.end(syscall.SIGTERM) }
+// Terminate asks for an ordered stop and waits for it.
+func (s *Server) Terminate() { s.end(syscall.SIGTERM) }
 
-func (s *server) end(sig syscall.Signal) {
+func (s *Server) end(sig syscall.Signal) {
 	s.mu.Lock()
 	cmd := s.cmd
 	s.cmd = nil
@@ -124,15 +133,16 @@ func (s *server) end(sig syscall.Signal) {
 	cmd.Wait()
 }
 
-func (s *server) url(path string) string { return "http://" + s.addr + path }
+// URL is the address of a path on this server.
+func (s *Server) URL(path string) string { return "http://" + s.addr + path }
 
-// answer is a decoded JSON answer.
-type answer map[string]any
+// Answer is a decoded JSON answer.
+type Answer map[string]any
 
-// call sends one request. A transport error is returned, not fatal: the
+// Call sends one request. A transport error is returned, not fatal: the
 // server may just have been killed.
-func (s *server) call(method, path, key string, body []byte) (int, answer, error) {
-	req, err := http.NewRequest(method, s.url(path), bytes.NewReader(body))
+func (s *Server) Call(method, path, key string, body []byte) (int, Answer, error) {
+	req, err := http.NewRequest(method, s.URL(path), bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -142,7 +152,7 @@ func (s *server) call(method, path, key string, body []byte) (int, answer, error
 	if key != "" {
 		req.Header.Set("Idempotency-Key", key)
 	}
-	resp, err := s.client.Do(req)
+	resp, err := s.Client.Do(req)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -151,35 +161,36 @@ func (s *server) call(method, path, key string, body []byte) (int, answer, error
 	if err != nil {
 		return 0, nil, err
 	}
-	var a answer
+	var a Answer
 	if err := json.Unmarshal(raw, &a); err != nil {
 		return resp.StatusCode, nil, fmt.Errorf("%s %s: status %d, not JSON: %.200s", method, path, resp.StatusCode, raw)
 	}
 	return resp.StatusCode, a, nil
 }
 
-// must sends a request that has to succeed.
-func (s *server) must(method, path string, body string) answer {
+// Must sends a request that has to succeed.
+func (s *Server) Must(method, path string, body string) Answer {
 	s.t.Helper()
-	status, a, err := s.call(method, path, "", []byte(body))
+	status, a, err := s.Call(method, path, "", []byte(body))
 	if err != nil || status >= 300 {
 		s.t.Fatalf("%s %s: status %d, error %v, answer %v\nserver said:\n%s", method, path, status, err, a, s.stderr)
 	}
 	return a
 }
 
-var errRefused = errors.New("refused")
+// ErrRefused marks an upload that will not be taken however often it is sent.
+var ErrRefused = errors.New("refused")
 
-// postUntilTaken repeats an upload under one key until it is acknowledged, as
+// PostUntilTaken repeats an upload under one key until it is acknowledged, as
 // a careful client does.
-func (s *server) postUntilTaken(job, key string, body []byte, stop <-chan struct{}) (answer, error) {
+func (s *Server) PostUntilTaken(job, key string, body []byte, stop <-chan struct{}) (Answer, error) {
 	for {
-		status, a, err := s.call("POST", "/_ml/anomaly_detectors/"+job+"/_data", key, body)
+		status, a, err := s.Call("POST", "/_ml/anomaly_detectors/"+job+"/_data", key, body)
 		switch {
 		case err == nil && status == http.StatusAccepted:
 			return a, nil
 		case err == nil && status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable && status != http.StatusConflict:
-			return nil, fmt.Errorf("%w: status %d: %v", errRefused, status, a)
+			return nil, fmt.Errorf("%w: status %d: %v", ErrRefused, status, a)
 		}
 		select {
 		case <-stop:
@@ -213,3 +224,16 @@ func (l *tail) String() string {
 	defer l.mu.Unlock()
 	return strings.Join(l.lines, "\n")
 }
+
+// Pid is the running process's number, 0 if there is none.
+func (s *Server) Pid() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd == nil {
+		return 0
+	}
+	return s.cmd.Process.Pid
+}
+
+// LastWords are the last lines the process wrote to stderr.
+func (s *Server) LastWords() string { return s.stderr.String() }
