@@ -46,9 +46,12 @@ var functions = func() map[Function]traits {
 		{base: NonNullSum, needsField: true},
 		{base: Mean, needsField: true},
 	} {
-		for prefix, side := range map[Function]Side{"": Both, "high_": High, "low_": Low} {
-			t.side = side
-			table[prefix+t.base] = t
+		for _, variant := range []struct {
+			prefix Function
+			side   Side
+		}{{"", Both}, {"high_", High}, {"low_", Low}} {
+			t.side = variant.side
+			table[variant.prefix+t.base] = t
 		}
 	}
 	return table
