@@ -1,0 +1,107 @@
+package job
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/go-json-experiment/json"
+
+	"tidemark/engine/spec"
+	"tidemark/internal/document"
+	"tidemark/internal/ingest"
+	"tidemark/internal/store"
+	"tidemark/wire"
+)
+
+// config is a job's configuration in the forms its parts need. It is immutable.
+type config struct {
+	wire *wire.Job
+	// spec is nil if the stored configuration cannot be read.
+	spec *spec.Job
+	// timeField and timeFormat say where a record's time stands.
+	timeField, timeFormat string
+	// schema is what reading uploads needs, made when first asked for.
+	schema func() (*ingest.Schema, error)
+}
+
+func newConfig(w *wire.Job) (*config, error) {
+	s, err := document.SpecOf(w)
+	if err != nil {
+		return nil, err
+	}
+	c := &config{wire: w, spec: s}
+	c.timeField, c.timeFormat = document.TimeOf(w)
+	c.schema = sync.OnceValues(func() (*ingest.Schema, error) {
+		return ingest.NewSchema(s, c.timeField, c.timeFormat)
+	})
+	return c, nil
+}
+
+func decodeConfig(stored []byte) (*config, error) {
+	w := &wire.Job{}
+	if err := json.Unmarshal(stored, w); err != nil {
+		return nil, err
+	}
+	return newConfig(w)
+}
+
+// unreadableConfig stands in for a stored configuration that cannot be read, so
+// that the job can still be seen and deleted.
+func unreadableConfig(id string) *config { return &config{wire: &wire.Job{JobID: id}} }
+
+// Put creates a job from a validated configuration. It is closed and durable
+// when Put returns. The answer has the server's own fields.
+func (m *Manager) Put(ctx context.Context, w *wire.Job) (*wire.Job, error) {
+	if err := m.usable(w.JobID); err != nil {
+		return nil, err
+	}
+	created := *w
+	created.CreateTime = m.opt.Clock().UnixMilli()
+	conf, err := newConfig(&created)
+	if err == nil {
+		_, err = conf.schema()
+	}
+	if err != nil {
+		return nil, &Error{Fault: BadRequest, Job: w.JobID, Reason: err.Error(), Cause: nil}
+	}
+	stored, err := json.Marshal(&created)
+	if err != nil {
+		return nil, fmt.Errorf("encode the configuration of job [%s]: %w", w.JobID, err)
+	}
+	if err := m.names.take(w.JobID, w.Groups); err != nil {
+		return nil, err
+	}
+	row := store.Job{ID: w.JobID, Config: stored, State: store.Closed}
+	if err := m.opt.Store.CreateJob(ctx, &row); err != nil {
+		m.names.free(w.JobID, w.Groups)
+		return nil, notDurable(w.JobID, "its configuration", err)
+	}
+	j := &job{m: m, num: row.Num, id: row.ID, row: row, state: closed}
+	j.conf.Store(conf)
+	j.view.Store(newView())
+	m.jobs.Store(row.ID, j)
+	return j.document(), nil
+}
+
+// Get returns the configurations of the jobs that the expression chooses, by
+// id.
+func (m *Manager) Get(_ context.Context, expr string, allowNoMatch bool) ([]*wire.Job, error) {
+	jobs, err := m.choose(expr, allowNoMatch)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*wire.Job, len(jobs))
+	for i, j := range jobs {
+		out[i] = j.document()
+	}
+	return out, nil
+}
+
+// document is the job's configuration with what the runtime stamps on it.
+func (j *job) document() *wire.Job {
+	w := *j.conf.Load().wire
+	v := j.view.Load()
+	w.FinishedTime = v.FinishedMs
+	return &w
+}

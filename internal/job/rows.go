@@ -1,0 +1,36 @@
+package job
+
+import (
+	"time"
+
+	"tidemark/engine/result"
+	"tidemark/internal/document"
+	"tidemark/internal/store"
+)
+
+// appendRows adds the documents of a bucket, its anomaly records and its
+// influencers to a commit.
+func appendRows(commit *store.Commit, conf *config, b *result.Bucket, took time.Duration) {
+	bucket, records, influencers := document.ResultRows(conf.wire, b)
+	_ = took
+	commit.Buckets = append(commit.Buckets, store.BucketRow{
+		StartMs: b.StartMs, SpanMs: b.SpanMs, Run: b.Run,
+		Score: b.Score, EventCount: b.EventCount, Interim: b.Interim, Doc: bucket.Doc,
+	})
+	for i := range records {
+		r, a := &records[i], &b.Records[i]
+		commit.Records = append(commit.Records, store.RecordRow{
+			StartMs: b.StartMs, SpanMs: b.SpanMs, Score: a.Score, LogProb: a.LogProb,
+			Detector: a.Detector, Function: r.Function, Field: r.Field,
+			Partition: a.Partition, By: a.By, Over: a.Over,
+			Interim: b.Interim, DocID: r.ID, Doc: r.Doc,
+		})
+	}
+	for i := range influencers {
+		d, a := &influencers[i], &b.Influencers[i]
+		commit.Influencers = append(commit.Influencers, store.InfluencerRow{
+			StartMs: b.StartMs, SpanMs: b.SpanMs, Score: a.Score, LogProb: a.LogProb,
+			Field: a.Field, Value: a.Value, Interim: b.Interim, DocID: d.ID, Doc: d.Doc,
+		})
+	}
+}

@@ -1,0 +1,93 @@
+package job
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"tidemark/internal/store"
+)
+
+// state is where a job stands, by its wire name.
+//
+//	closed → opening → opened → closing → closed
+//	            ↓         ↓        ↓
+//	            failed ←───────────        failed → opening
+type state string
+
+const (
+	closed  state = "closed"
+	opening state = "opening"
+	opened  state = "opened"
+	closing state = "closing"
+	failed  state = "failed"
+)
+
+// job is one live job: what is known of it without its engine, and, while it
+// is not closed, the runner that works for it.
+type job struct {
+	m    *Manager
+	num  uint64
+	id   string
+	conf atomic.Pointer[config]
+
+	// run is set while the job is opening, opened or closing.
+	run  atomic.Pointer[runner]
+	view atomic.Pointer[view]
+	// replayWork and snapshotMs are figures for monitoring.
+	replayWork, snapshotMs atomic.Int64
+
+	mu    sync.Mutex
+	state state
+	// deleting is set from the moment a delete is accepted.
+	deleting bool
+	// row is the durable row as last written or read. Committed and LogEnd are
+	// as of the last time the job had no runner.
+	row store.Job
+}
+
+func (j *job) stateNow() state {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.state
+}
+
+// runner returns who takes the job's requests, or why nobody does.
+func (j *job) runner() (*runner, error) {
+	r := j.run.Load()
+	if r == nil {
+		if j.m.leaving.Load() {
+			return nil, stopping(j.id)
+		}
+		return nil, notOpen(j.id)
+	}
+	if !r.open.Load() {
+		if r.recovers {
+			return nil, recovering(j.id)
+		}
+		return nil, notOpen(j.id)
+	}
+	return r, nil
+}
+
+// save writes the row durably after change. The row's stamps and stats are
+// those of the current view. It is called only by whoever moves the job's
+// state, one at a time.
+func (j *job) save(ctx context.Context, change func(*store.Job)) error {
+	j.mu.Lock()
+	row := j.row
+	j.mu.Unlock()
+	change(&row)
+	var err error
+	if row.Stamps, row.Stats, err = j.view.Load().encode(); err != nil {
+		return err
+	}
+	if err := j.m.opt.Store.SaveJob(ctx, &row); err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.row.State, j.row.Reason = row.State, row.Reason
+	j.row.FailedAt, j.row.Failures = row.FailedAt, row.Failures
+	return nil
+}
