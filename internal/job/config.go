@@ -57,7 +57,8 @@ func (m *Manager) Put(ctx context.Context, w *wire.Job) (*wire.Job, error) {
 		return nil, err
 	}
 	created := *w
-	created.CreateTime = m.opt.Clock().UnixMilli()
+	now := wire.Millis(m.opt.Clock().UnixMilli())
+	created.CreateTime, created.FinishedTime = &now, nil
 	conf, err := newConfig(&created)
 	if err == nil {
 		_, err = conf.schema()
@@ -101,7 +102,9 @@ func (m *Manager) Get(_ context.Context, expr string, allowNoMatch bool) ([]*wir
 // document is the job's configuration with what the runtime stamps on it.
 func (j *job) document() *wire.Job {
 	w := *j.conf.Load().wire
-	v := j.view.Load()
-	w.FinishedTime = v.FinishedMs
+	if v := j.view.Load(); v.FinishedMs > 0 {
+		at := wire.Millis(v.FinishedMs)
+		w.FinishedTime = &at
+	}
 	return &w
 }

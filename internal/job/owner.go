@@ -300,8 +300,9 @@ func (r *runner) stumble(it *item, u *unit, position uint64, err error) bool {
 		u.done(notDurable(r.j.id, u.what, lost), r.j.view.Load())
 		return r.rebuildAfter(lost)
 	}
-	failure := r.fail(position, err)
-	u.done(failure, r.j.view.Load())
+	r.failure = r.fail(position, err)
+	// The answer goes out when the job's state says what happened.
+	r.farewell = func() { u.done(r.failure, r.j.view.Load()) }
 	return false
 }
 
@@ -320,7 +321,7 @@ func (r *runner) rebuildAfter(lost error) bool {
 	r.lost.Store(false)
 	r.log.Warn("an append to the input log failed; the job's state is rebuilt from snapshot and log", "error", lost)
 	if err := r.load(); err != nil {
-		r.cannotLoad(err)
+		r.failure = r.cannotLoad(err)
 		return false
 	}
 	if !r.eng.IsOpen() {
@@ -357,18 +358,16 @@ func (r *runner) close() {
 		what:    "closing it",
 		done:    func(err error, _ *view) { answer <- err },
 	})
-	err := <-answer
-	switch {
-	case !ok:
-		// The engine could not close; the outcome is set.
-	case err != nil:
-		r.outcome = closed
-		r.closeWithoutEntry(err)
-	default:
-		r.outcome = closed
-		r.m.opt.step("closed")
-		r.snapshotNow("at close")
+	if !ok {
+		return // the engine could not close; the outcome is set
 	}
+	r.outcome = closed
+	if err := <-answer; err != nil {
+		r.closeWithoutEntry(err)
+		return
+	}
+	r.m.opt.step("closed")
+	r.snapshotNow("at close")
 }
 
 // closeWithoutEntry closes a job whose log takes nothing, usually because the

@@ -227,7 +227,7 @@ func TestCloseAndDeleteAreDurable(t *testing.T) {
 	}
 	jobs, err := r.m.Get(t.Context(), "a", false)
 	r.must(err)
-	if jobs[0].FinishedTime == 0 {
+	if jobs[0].FinishedTime == nil {
 		t.Error("a closed job has no finished_time")
 	}
 }
@@ -262,9 +262,6 @@ func TestPurgeGoesOn(t *testing.T) {
 	s := halfway.store.live
 	if len(s.buckets[j.num])+len(s.snapshots[j.num]) > 0 || halfway.log.jobs[j.num] != nil {
 		t.Error("a deleted job left rows behind")
-	}
-	if len(s.jobs) != 1 {
-		t.Errorf("%d jobs live, want the new one", len(s.jobs))
 	}
 }
 

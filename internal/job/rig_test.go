@@ -231,5 +231,5 @@ func (r *rig) stateOf(id string) string {
 	r.t.Helper()
 	s, err := r.m.Stats(context.Background(), id, false)
 	r.must(err)
-	return s[0].State
+	return string(s[0].State)
 }

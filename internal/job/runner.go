@@ -71,8 +71,11 @@ type runner struct {
 	// cautious makes the next append wait for its ticket before the engine
 	// sees the entry, because the last one failed.
 	cautious bool
-	// outcome is the state the job ends in.
+	// outcome is the state the job ends in, failure why it is failed.
 	outcome state
+	failure error
+	// farewell answers the request at which the runner ended.
+	farewell func()
 }
 
 // Bounds of what may be between owner and committer.
@@ -132,6 +135,9 @@ func (r *runner) leave() {
 	j.mu.Unlock()
 	for t := r.queue.take(); t != nil; t = r.queue.take() {
 		t.refuse(why)
+	}
+	if r.farewell != nil {
+		r.farewell()
 	}
 	r.kill()
 	if !r.wasStarted() {
@@ -241,11 +247,10 @@ func (r *runner) appendOpen() error {
 		what:    "opening it",
 		done:    func(err error, _ *view) { answer <- err },
 	})
-	err := <-answer
-	if !ok && err == nil {
-		err = notOpen(r.j.id)
+	if !ok && r.failure != nil {
+		return r.failure
 	}
-	return err
+	return <-answer
 }
 
 // forgetFailure clears the row's failure once the job got past it.

@@ -6,21 +6,22 @@ import (
 	"sync/atomic"
 
 	"tidemark/internal/store"
+	"tidemark/wire"
 )
 
-// state is where a job stands, by its wire name.
+// state is where a job stands.
 //
 //	closed → opening → opened → closing → closed
 //	            ↓         ↓        ↓
 //	            failed ←───────────        failed → opening
-type state string
+type state = wire.JobState
 
 const (
-	closed  state = "closed"
-	opening state = "opening"
-	opened  state = "opened"
-	closing state = "closing"
-	failed  state = "failed"
+	closed  = wire.StateClosed
+	opening = wire.StateOpening
+	opened  = wire.StateOpened
+	closing = wire.StateClosing
+	failed  = wire.StateFailed
 )
 
 // job is one live job: what is known of it without its engine, and, while it

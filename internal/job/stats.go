@@ -34,7 +34,7 @@ func (j *job) stats(now time.Time) *wire.JobStats {
 		JobID:          j.id,
 		DataCounts:     document.Counts(j.id, v.Counts, v.LastDataMs, v.LogMs),
 		ModelSizeStats: document.ModelSize(j.id, v.Size, v.LogMs),
-		State:          string(current),
+		State:          current,
 		TimingStats:    v.Timing.document(j.id),
 	}
 	if current == failed {
@@ -47,7 +47,16 @@ func (j *job) stats(now time.Time) *wire.JobStats {
 }
 
 func (t *timing) document(id string) wire.TimingStats {
-	return wire.TimingStats{
+	s := wire.TimingStats{
 		JobID: id, BucketCount: t.Buckets, TotalBucketProcessingTimeMs: t.TotalMs,
+		ExponentialAverageProcessingTimePerHourMs: t.perHour(),
 	}
+	if t.Buckets > 0 {
+		average := t.TotalMs / float64(t.Buckets)
+		s.MinimumBucketProcessingTimeMs = &t.MinMs
+		s.MaximumBucketProcessingTimeMs = &t.MaxMs
+		s.AverageBucketProcessingTimeMs = &average
+		s.ExponentialAverageBucketProcessingTimeMs = &t.ExpMs
+	}
+	return s
 }
