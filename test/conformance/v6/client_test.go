@@ -69,4 +69,6 @@ func (c *client) Influencers(id string) (script.Answer, error) {
 
 func (c *client) CloseJob(id string) (script.Answer, error) { return read(c.es.XPack.ML.CloseJob(id)) }
 
-func (c *client) DeleteJob(id string) (script.Answer, error) { return read(c.es.XPack.ML.DeleteJob(id)) }
+func (c *client) DeleteJob(id string) (script.Answer, error) {
+	return read(c.es.XPack.ML.DeleteJob(id))
+}
