@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -19,6 +20,8 @@ type config struct {
 	wire *wire.Job
 	// spec is nil if the stored configuration cannot be read.
 	spec *spec.Job
+	// numbers and texts are how many columns a batch for the job has.
+	numbers, texts int
 	// timeField and timeFormat say where a record's time stands.
 	timeField, timeFormat string
 	// schema is what reading uploads needs, made when first asked for.
@@ -31,6 +34,8 @@ func newConfig(w *wire.Job) (*config, error) {
 		return nil, err
 	}
 	c := &config{wire: w, spec: s}
+	numbers, texts := s.Columns()
+	c.numbers, c.texts = len(numbers), len(texts)
 	c.timeField, c.timeFormat = document.TimeOf(w)
 	c.schema = sync.OnceValues(func() (*ingest.Schema, error) {
 		return ingest.NewSchema(s, c.timeField, c.timeFormat)
@@ -76,6 +81,9 @@ func (m *Manager) Put(ctx context.Context, w *wire.Job) (*wire.Job, error) {
 	row := store.Job{ID: w.JobID, Config: stored, State: store.Closed}
 	if err := m.opt.Store.CreateJob(ctx, &row); err != nil {
 		m.names.free(w.JobID, w.Groups)
+		if errors.Is(err, store.ErrExists) {
+			return nil, taken(w.JobID)
+		}
 		return nil, notDurable(w.JobID, "its configuration", err)
 	}
 	j := &job{m: m, num: row.Num, id: row.ID, row: row, state: closed}

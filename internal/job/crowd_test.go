@@ -116,9 +116,7 @@ func TestShutdownFinishesWhatIsQueued(t *testing.T) {
 			}
 		})
 	}
-	for len(d.log.heldAppends()) < 5 {
-		runtime.Gosched()
-	}
+	d.log.waitForHeld(5)
 	clients.Go(func() {
 		d.log.set(func() { d.log.held = false })
 		d.log.release(nil)
@@ -141,10 +139,8 @@ func TestWaitsEnd(t *testing.T) {
 	r.put("a")
 	d.log.set(func() { d.log.held = true })
 	fault(t, r.m.Open(t.Context(), "a", time.Nanosecond), Timeout)
+	d.log.waitForHeld(1)
 	d.log.set(func() { d.log.held = false })
-	for len(d.log.heldAppends()) == 0 && r.m.CheckOpen(t.Context(), "a") != nil {
-		runtime.Gosched()
-	}
 	d.log.release(nil)
 	for r.m.CheckOpen(t.Context(), "a") != nil {
 		runtime.Gosched() // the opening goes on

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -146,6 +147,16 @@ func TestLeaveOut(t *testing.T) {
 	fault(t, err, Broken)
 	fault(t, r.m.LeaveOut(t.Context(), "a", 2), BadRequest)
 	r.must(r.m.LeaveOut(t.Context(), "a", r.failedAt("a")))
+	// The decision is durable before anything opens the job, and the start
+	// after it tries the job again by itself.
+	r = r.crash()
+	if got := r.stateOf("a"); got != "opened" {
+		t.Fatalf("state %s", got)
+	}
+	if got := r.m.Overview()[0].Processed; got != 12 {
+		t.Fatalf("%d records processed, want the 12 that were not left out", got)
+	}
+	r.close("a")
 	r.open("a")
 	r.post("a", records(900, 60, 12))
 	want := r.summary("a")
@@ -180,9 +191,7 @@ func TestFailedAppend(t *testing.T) {
 			}
 		})
 	}
-	for len(d.log.heldAppends()) < 3 {
-		runtime.Gosched()
-	}
+	d.log.waitForHeld(3)
 	d.log.set(func() { d.log.held, d.log.full = false, inlog.ErrFull })
 	d.log.release(inlog.ErrFull)
 	clients.Wait()
@@ -207,10 +216,66 @@ func TestFailedAppend(t *testing.T) {
 	}
 }
 
-func (l *memLog) heldAppends() []func(error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.pending
+// TestOnlyTheDurableIsAnswered: the first of two uploads in flight becomes
+// durable, the second never does.
+func TestOnlyTheDurableIsAnswered(t *testing.T) {
+	d := newMemDisk()
+	r := start(t, d)
+	r.put("a")
+	r.open("a")
+	d.log.set(func() { d.log.held = true })
+	answers := make([]chan error, 2)
+	for i := range answers {
+		answers[i] = make(chan error, 1)
+		u, err := r.read("a", records(i*600, 60, 12), "")
+		r.must(err)
+		go func() {
+			_, err := r.m.Post(context.Background(), "a", u)
+			answers[i] <- err
+		}()
+		d.log.waitForHeld(i + 1)
+	}
+	d.log.releaseFirst()
+	r.must(<-answers[0])
+	seen := r.results("a", store.Query{})
+	d.log.set(func() { d.log.held = false })
+	d.log.release(errTest)
+	fault(t, <-answers[1], Unavailable)
+	r.flush("a", Flush{})
+	if got := r.results("a", store.Query{}); !slices.Equal(got, seen) {
+		t.Errorf("results %q, after the first upload alone they were %q", got, seen)
+	}
+}
+
+// TestDeleteUnderWay deletes a job whose upload is on its way to the log: not
+// even that entry may outlive the purge.
+func TestDeleteUnderWay(t *testing.T) {
+	d := newMemDisk()
+	r := start(t, d)
+	r.put("a")
+	r.open("a")
+	j, _ := r.m.find("a")
+	d.log.set(func() { d.log.held = true })
+	u, err := r.read("a", records(0, 60, 12), "")
+	r.must(err)
+	answer := make(chan error, 1)
+	go func() {
+		_, err := r.m.Post(context.Background(), "a", u)
+		answer <- err
+	}()
+	d.log.waitForHeld(1)
+	r.must(r.m.Delete(t.Context(), "a", true))
+	for range 1000 {
+		runtime.Gosched() // a purge that does not wait would be through by now
+	}
+	d.log.set(func() { d.log.held = false })
+	d.log.release(nil)
+	fault(t, <-answer, NotFound)
+	r.waitForPurges()
+	r.stop()
+	if e := d.log.jobs[j.num]; e != nil {
+		t.Errorf("%d log entries outlived their job", len(e.entries))
+	}
 }
 
 func TestCloseWhileTheDiskIsFull(t *testing.T) {
@@ -238,6 +303,28 @@ func TestCloseWhileTheDiskIsFull(t *testing.T) {
 	d.powerLoss = true
 	if got := r.crash().stateOf("a"); got != "opened" {
 		t.Errorf("reopened, then a loss of power: %s", got)
+	}
+}
+
+// TestClosedWithoutEntry: the row says closed, the log does not, and results
+// are missing as well.
+func TestClosedWithoutEntry(t *testing.T) {
+	d := newMemDisk()
+	r := start(t, d)
+	r.put("a")
+	r.open("a")
+	d.store.set(func(*memRows) { d.store.fullRows = store.ErrFull })
+	r.post("a", records(0, 60, 12))
+	d.log.set(func() { d.log.full = inlog.ErrFull })
+	r.close("a")
+	d.log.set(func() { d.log.full = nil })
+	d.store.set(func(*memRows) { d.store.fullRows = nil })
+	r = r.crash()
+	if got := r.stateOf("a"); got != "closed" {
+		t.Errorf("state after a restart %s", got)
+	}
+	if got := r.results("a", store.Query{}); len(got) != 2 {
+		t.Errorf("results %q, want those of two buckets", got)
 	}
 }
 

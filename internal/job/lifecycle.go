@@ -43,8 +43,8 @@ func (j *job) beginOpening(recovers bool) (*runner, error) {
 	switch {
 	case j.m.leaving.Load():
 		return nil, stopping(j.id)
-	case j.deleting:
-		return nil, conflict(j.id, "Cannot open job [%s] because it is being deleted", j.id)
+	case j.changing != "":
+		return nil, conflict(j.id, "Cannot open job [%s] because it is being %s", j.id, j.changing)
 	case j.state == opened || j.state == opening:
 		return nil, conflict(j.id, "Cannot open job [%s] because it has already been opened", j.id)
 	case j.state == closing:
@@ -212,11 +212,19 @@ func (m *Manager) LeaveOut(ctx context.Context, id string, position uint64) erro
 		return err
 	}
 	j.mu.Lock()
-	at, isFailed := j.row.FailedAt, j.state == failed
-	j.mu.Unlock()
-	if !isFailed || at != position {
-		return badRequest(id, "job [%s] did not fail at log position %d; only the entry at which a job failed can be left out", id, position)
+	at, can := j.row.FailedAt, j.state == failed && j.changing == ""
+	if can && at == position {
+		j.changing = "repaired"
 	}
+	j.mu.Unlock()
+	if !can || at != position {
+		return badRequest(id, "job [%s] is not failed at log position %d; only the entry at which a job failed can be left out", id, position)
+	}
+	defer func() {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.changing = ""
+	}()
 	// First the announcement, then the entry: a replay looks for entries of
 	// this kind only if one was announced.
 	j.view.Store(j.view.Load().with(func(v *view) {

@@ -147,8 +147,7 @@ func (n *names) take(id string, groups []string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.ids[id] {
-		return &Error{Fault: Exists, Job: id,
-			Reason: "The job cannot be created with the Id '" + id + "'. The Id is already used."}
+		return taken(id)
 	}
 	if n.groups[id] > 0 {
 		return clash(id, id)
@@ -158,11 +157,27 @@ func (n *names) take(id string, groups []string) error {
 			return clash(id, g)
 		}
 	}
+	n.add(id, groups)
+	return nil
+}
+
+// adopt takes the names of a stored job.
+func (n *names) adopt(id string, groups []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.add(id, groups)
+}
+
+func (n *names) add(id string, groups []string) {
 	n.ids[id] = true
 	for _, g := range groups {
 		n.groups[g]++
 	}
-	return nil
+}
+
+func taken(id string) *Error {
+	return &Error{Fault: Exists, Job: id,
+		Reason: "The job cannot be created with the Id '" + id + "'. The Id is already used."}
 }
 
 func clash(id, name string) *Error {

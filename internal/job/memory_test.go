@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -92,6 +93,27 @@ func (l *memLog) release(err error) {
 	l.pending = nil
 }
 
+// releaseFirst makes the oldest held append durable.
+func (l *memLog) releaseFirst() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pending[0](nil)
+	l.pending = l.pending[1:]
+}
+
+// held waits until n appends are pending.
+func (l *memLog) waitForHeld(n int) {
+	for {
+		l.mu.Lock()
+		have := len(l.pending)
+		l.mu.Unlock()
+		if have >= n {
+			return
+		}
+		runtime.Gosched()
+	}
+}
+
 func (l *memLog) set(change func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -173,8 +195,9 @@ func (l *memLog) crashed() *memLog {
 type memStore struct {
 	mu            sync.Mutex
 	live, durable memRows
-	full          error
-	commits       int
+	// full refuses every write, fullRows only commits.
+	full, fullRows error
+	commits        int
 }
 
 type memRows struct {
@@ -308,8 +331,8 @@ func (s *memStore) PurgeStep(_ context.Context, num uint64) (more bool, err erro
 func (s *memStore) Commit(_ context.Context, c *store.Commit) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.full != nil {
-		return s.full
+	if err := cmp.Or(s.full, s.fullRows); err != nil {
+		return err
 	}
 	r := &s.live
 	j, ok := r.jobs[c.Job]

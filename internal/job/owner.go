@@ -101,6 +101,11 @@ func (r *runner) post(t *postTask) bool {
 // acknowledgment.
 func (r *runner) flush(t *flushTask) bool {
 	f, answer := t.flush, Flushed{}
+	if refusal := r.blocked.Load(); refusal != nil && (f.HasSkip || f.HasAdvance) {
+		// What moving time emits could not be stored either.
+		r.hand(&item{last: r.end, done: func(error, *view) { t.refuse(refusal) }})
+		return true
+	}
 	u := &unit{what: "this flush", searchable: true}
 	if f.HasSkip {
 		u.entries = append(u.entries, &entry.Entry{Kind: entry.Skip, TimeMs: f.SkipMs})
@@ -218,9 +223,9 @@ func (r *runner) cannotTake(u *ingest.Upload) *Error {
 	if refusal := r.blocked.Load(); refusal != nil {
 		return refusal
 	}
-	numbers, texts := r.eng.Config().Columns()
+	conf := r.j.conf.Load()
 	for _, b := range u.Parts {
-		if len(b.Numbers) != len(numbers) || len(b.Texts) != len(texts) {
+		if len(b.Numbers) != conf.numbers || len(b.Texts) != conf.texts {
 			// The job was deleted and created anew while the body was read.
 			return conflict(r.j.id, "job [%s] was replaced while the upload was being read; send it again", r.j.id)
 		}

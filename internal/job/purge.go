@@ -21,7 +21,7 @@ func (m *Manager) Delete(ctx context.Context, id string, force bool) error {
 	}
 	if err := m.opt.Store.DeleteJob(context.WithoutCancel(ctx), j.num); err != nil {
 		j.mu.Lock()
-		j.deleting = false
+		j.changing = ""
 		j.mu.Unlock()
 		return notDurable(id, "its deletion", err)
 	}
@@ -44,12 +44,12 @@ func (j *job) beginDeleting(force bool) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	switch {
-	case j.deleting:
-		return conflict(j.id, "Cannot delete job [%s] because it is already being deleted", j.id)
+	case j.changing != "":
+		return conflict(j.id, "Cannot delete job [%s] because it is being %s", j.id, j.changing)
 	case j.run.Load() != nil && !force:
 		return conflict(j.id, "Cannot delete job [%s] because the job is %s", j.id, j.state)
 	}
-	j.deleting = true
+	j.changing = "deleted"
 	return nil
 }
 

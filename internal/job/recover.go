@@ -23,11 +23,7 @@ func (m *Manager) Recover(ctx context.Context) error {
 	}
 	var dormant []*job
 	for i := range rows {
-		j, err := m.adopt(&rows[i])
-		if err != nil {
-			return err
-		}
-		dormant = append(dormant, j)
+		dormant = append(dormant, m.adopt(&rows[i]))
 	}
 	if err := m.resumePurges(ctx); err != nil {
 		return err
@@ -60,7 +56,7 @@ func (m *Manager) Recover(ctx context.Context) error {
 
 // adopt makes a stored row a live job. A row that cannot be understood is a
 // failed job, not a failed start.
-func (m *Manager) adopt(row *store.Job) (*job, error) {
+func (m *Manager) adopt(row *store.Job) *job {
 	j := &job{m: m, num: row.Num, id: row.ID, row: *row, state: state(row.State)}
 	conf, err := decodeConfig(row.Config)
 	if err != nil {
@@ -75,11 +71,9 @@ func (m *Manager) adopt(row *store.Job) (*job, error) {
 	}
 	j.conf.Store(conf)
 	j.view.Store(v)
-	if err := m.names.take(row.ID, conf.wire.Groups); err != nil {
-		return nil, err
-	}
+	m.names.adopt(row.ID, conf.wire.Groups)
 	m.jobs.Store(row.ID, j)
-	return j, nil
+	return j
 }
 
 // wake starts the runners of the jobs that have to come back. Thousands of

@@ -27,10 +27,11 @@ func (m *Manager) Intake(_ context.Context, id string) (*ingest.Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := j.runner(); err != nil {
+	r, err := j.runner()
+	if err != nil {
 		return nil, err
 	}
-	if err := m.roomForUpload(id); err != nil {
+	if err := r.roomForUpload(); err != nil {
 		return nil, err
 	}
 	schema, err := j.conf.Load().schema()
@@ -52,7 +53,7 @@ func (m *Manager) Post(ctx context.Context, id string, u *ingest.Upload) (Posted
 	if err != nil {
 		return Posted{}, err
 	}
-	if err := m.roomForUpload(id); err != nil {
+	if err := r.roomForUpload(); err != nil {
 		return Posted{}, err
 	}
 	t, err := newPostTask(u)
@@ -149,8 +150,12 @@ func (m *Manager) reserve(bytes int64) bool {
 }
 
 // roomForUpload refuses uploads while the disk is nearly full, so that what was
-// taken can still be finished.
-func (m *Manager) roomForUpload(id string) error {
+// taken can still be finished, and while results cannot be stored.
+func (r *runner) roomForUpload() error {
+	if refusal := r.blocked.Load(); refusal != nil {
+		return refusal
+	}
+	m, id := r.m, r.j.id
 	if m.opt.FreeBytes == nil {
 		return nil
 	}

@@ -42,12 +42,13 @@ type snapshotMeta struct {
 // maybeSnapshot starts a snapshot in the background if so much replay work has
 // piled up that a recovery would take too long.
 func (r *runner) maybeSnapshot() {
-	work := r.unsaved.Load() + r.eng.ReplayCost()
-	r.j.replayWork.Store(work)
+	fresh := r.eng.ReplayCost()
+	r.j.replayWork.Store(r.unsaved.Load() + fresh)
+	// A log without room is a reason by itself: a snapshot lets it be trimmed.
+	due := fresh >= r.m.opt.SnapshotWork || r.cautious && fresh > 0
 	pause := time.Duration(r.saveCost.Load()) * snapshotShare
 	switch {
-	case r.eng.ReplayCost() < r.m.opt.SnapshotWork,
-		r.saving.Load(), r.lost.Load(), r.cautious, r.blocked.Load() != nil,
+	case !due, r.saving.Load(), r.lost.Load(), r.blocked.Load() != nil,
 		time.Since(time.Unix(0, r.savedAt.Load())) < pause:
 		return
 	}
@@ -78,7 +79,7 @@ func (r *runner) freeze(reason string) *snapshot {
 func (c *committer) startSave(it *item) {
 	defer c.finished(it)
 	r := c.r
-	if c.lost != nil || len(c.behind) > 0 {
+	if c.lost != nil || c.catchUp() != nil {
 		r.saving.Store(false)
 		return
 	}

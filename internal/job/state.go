@@ -40,8 +40,9 @@ type job struct {
 
 	mu    sync.Mutex
 	state state
-	// deleting is set from the moment a delete is accepted.
-	deleting bool
+	// changing is set while the job is being "deleted" or "repaired": it cannot
+	// be opened then.
+	changing string
 	// row is the durable row as last written or read. Committed and LogEnd are
 	// as of the last time the job had no runner.
 	row store.Job
