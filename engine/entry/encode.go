@@ -1,0 +1,93 @@
+package entry
+
+import (
+	"errors"
+	"fmt"
+
+	"tidemark/engine/codec"
+	"tidemark/engine/record"
+	"tidemark/engine/spec"
+)
+
+// version is the first byte of every encoded entry. docs/format/entry.md
+// describes the bytes.
+const version = 1
+
+// Append encodes the entry behind dst.
+func (e *Entry) Append(dst []byte) ([]byte, error) {
+	dst = append(dst, version, byte(e.Kind))
+	switch e.Kind {
+	case Open, Update:
+		if e.Config == nil {
+			return nil, errors.New("an open or update entry needs a configuration")
+		}
+		return e.Config.Append(dst), nil
+	case Data:
+		if e.Batch == nil {
+			return nil, errors.New("a data entry needs a batch")
+		}
+		return e.Batch.Append(dst), nil
+	case UploadEnd:
+		if e.Upload == nil {
+			return nil, errors.New("the end of an upload needs its counts")
+		}
+		return e.Upload.append(dst), nil
+	case ClearBuckets:
+		return codec.AppendVarint(codec.AppendVarint(dst, e.FromMs), e.ToMs), nil
+	case Skip, Advance:
+		return codec.AppendVarint(dst, e.TimeMs), nil
+	case LeaveOut:
+		return codec.AppendUvarint(dst, e.Position), nil
+	case Close, Fault:
+		return dst, nil
+	}
+	return nil, fmt.Errorf("unknown kind of entry %d", e.Kind)
+}
+
+// Decode reads what Append wrote. Anything else is an error that wraps
+// codec.ErrMalformed.
+func Decode(src []byte) (*Entry, error) {
+	r := codec.NewReader(src)
+	if v := r.Byte(); r.Err() == nil && v != version {
+		r.Fail("entry version %d; this build reads version %d", v, version)
+	}
+	e := &Entry{Kind: Kind(r.Byte())}
+	switch e.Kind {
+	case Open, Update:
+		e.Config = spec.Decode(r)
+	case Data:
+		e.Batch = record.Decode(r)
+	case UploadEnd:
+		e.Upload = decodeUpload(r)
+	case ClearBuckets:
+		e.FromMs, e.ToMs = r.Varint(), r.Varint()
+	case Skip, Advance:
+		e.TimeMs = r.Varint()
+	case LeaveOut:
+		e.Position = r.Uvarint()
+	case Close, Fault:
+	default:
+		r.Fail("unknown kind of entry %d", e.Kind)
+	}
+	if err := r.Done(); err != nil {
+		return nil, fmt.Errorf("log entry: %w", err)
+	}
+	return e, nil
+}
+
+func (u *Upload) append(dst []byte) []byte {
+	for _, n := range []int64{u.InputBytes, u.InputFields, u.InvalidDates, u.MissingFields} {
+		dst = codec.AppendVarint(dst, n)
+	}
+	return codec.AppendU64(codec.AppendString(dst, u.Key), u.BodyHash)
+}
+
+func decodeUpload(r *codec.Reader) *Upload {
+	u := &Upload{}
+	for _, n := range []*int64{&u.InputBytes, &u.InputFields, &u.InvalidDates, &u.MissingFields} {
+		*n = r.Varint()
+	}
+	u.Key = r.Text()
+	u.BodyHash = r.U64()
+	return u
+}

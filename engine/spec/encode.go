@@ -1,0 +1,56 @@
+package spec
+
+import "tidemark/engine/codec"
+
+// Append encodes the configuration behind dst.
+func (j *Job) Append(dst []byte) []byte {
+	for _, n := range []int64{j.BucketSpanMs, j.LatencyMs, j.ModelMemoryLimit, j.ModelPruneWindowMs} {
+		dst = codec.AppendVarint(dst, n)
+	}
+	dst = codec.AppendString(dst, j.SummaryCountField)
+	dst = codec.AppendUvarint(dst, uint64(len(j.Detectors)))
+	for i := range j.Detectors {
+		d := &j.Detectors[i]
+		for _, s := range []string{string(d.Function), d.FieldName, d.ByField, d.OverField, d.PartitionField} {
+			dst = codec.AppendString(dst, s)
+		}
+		dst = codec.AppendBool(dst, d.UseNull)
+	}
+	dst = codec.AppendUvarint(dst, uint64(len(j.Influencers)))
+	for _, f := range j.Influencers {
+		dst = codec.AppendString(dst, f)
+	}
+	return dst
+}
+
+// Decode reads what Append wrote. Errors stay in the reader.
+func Decode(r *codec.Reader) *Job {
+	j := &Job{}
+	for _, n := range []*int64{&j.BucketSpanMs, &j.LatencyMs, &j.ModelMemoryLimit, &j.ModelPruneWindowMs} {
+		*n = r.Varint()
+	}
+	j.SummaryCountField = r.Text()
+	if n := r.Count(6); n > 0 {
+		j.Detectors = make([]Detector, n)
+	}
+	for i := range j.Detectors {
+		d := &j.Detectors[i]
+		d.Function = Function(r.Text())
+		for _, s := range []*string{&d.FieldName, &d.ByField, &d.OverField, &d.PartitionField} {
+			*s = r.Text()
+		}
+		d.UseNull = r.Bool()
+	}
+	if n := r.Count(1); n > 0 {
+		j.Influencers = make([]string, n)
+	}
+	for i := range j.Influencers {
+		j.Influencers[i] = r.Text()
+	}
+	if r.Err() == nil {
+		if err := j.Validate(); err != nil {
+			r.Fail("configuration: %v", err)
+		}
+	}
+	return j
+}
