@@ -16,7 +16,8 @@ func suggest(field string, fields Fields) string {
 		known = append(known, name)
 	}
 	slices.Sort(known)
-	best, distance := "", 1+len(field)/3
+	// Up to three slips are a typing error, but never more than half the name.
+	best, distance := "", min(4, 1+len(field)/2)
 	for _, name := range known {
 		if d := edits(field, name); d < distance {
 			best, distance = name, d
