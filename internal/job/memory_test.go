@@ -162,12 +162,9 @@ func (l *memLog) Drop(_ context.Context, job uint64) (bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e := l.of(job)
-	if len(e.entries) > 1 {
-		e.entries = e.entries[:len(e.entries)/2]
-		return true, nil
-	}
-	delete(l.jobs, job)
-	return false, nil
+	gone := (len(e.entries) + 1) / 2
+	e.first, e.entries = e.first+uint64(gone), e.entries[gone:]
+	return len(e.entries) > 0, nil
 }
 
 func (l *memLog) Stats() inlog.Stats {

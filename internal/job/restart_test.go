@@ -167,9 +167,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 		for i := range 6 {
 			_, err := r.tryPost("a", records(i*600, 30, 20), fmt.Sprint("k", i))
 			r.must(err)
-			j, _ := r.m.find("a")
-			r.flush("a", Flush{})
-			j.run.Load().saves.Wait()
+			r.waitForSnapshots("a")
 		}
 		r.close("a")
 		r.stop()
@@ -260,8 +258,21 @@ func TestPurgeGoesOn(t *testing.T) {
 	next.waitForPurges()
 	next.stop()
 	s := halfway.store.live
-	if len(s.buckets[j.num])+len(s.snapshots[j.num]) > 0 || halfway.log.jobs[j.num] != nil {
+	if len(s.buckets[j.num])+len(s.snapshots[j.num]) > 0 || len(halfway.log.of(j.num).entries) > 0 {
 		t.Error("a deleted job left rows behind")
+	}
+}
+
+// waitForSnapshots waits until no snapshot is due or being written.
+func (r *rig) waitForSnapshots(id string) {
+	r.t.Helper()
+	// The second flush is begun after the first one's snapshot was.
+	r.flush(id, Flush{})
+	r.flush(id, Flush{})
+	j, err := r.m.find(id)
+	r.must(err)
+	for j.run.Load().saving.Load() {
+		runtime.Gosched()
 	}
 }
 
