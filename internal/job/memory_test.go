@@ -194,6 +194,7 @@ type memStore struct {
 	live, durable memRows
 	// full refuses every write, fullRows only commits.
 	full, fullRows error
+	purgeFails     error
 	commits        int
 }
 
@@ -311,6 +312,9 @@ func (s *memStore) Tombstones(context.Context) ([]uint64, error) {
 
 func (s *memStore) PurgeStep(_ context.Context, num uint64) (more bool, err error) {
 	err = s.sync(func(r *memRows) error {
+		if s.purgeFails != nil {
+			return s.purgeFails
+		}
 		if len(r.buckets[num]) > 0 {
 			delete(r.buckets, num)
 			more = true
