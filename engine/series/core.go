@@ -1,0 +1,72 @@
+package series
+
+import "math"
+
+// The experts, short ones first.
+const (
+	expLast = iota
+	expFast
+	expMid
+	expTrend
+	expDayLast
+	expDayOffset
+	expWeekLast
+	expWeekOffset
+	expSlow
+	expDaySlow
+	expWeekSlow
+	experts
+	shortExperts = expSlow
+)
+
+const features = 6
+
+// Core is the state of one series without its season. Its fields are in the
+// units of the series' values where not said otherwise.
+type Core struct {
+	seen   float64 // buckets learned
+	lastMs int64   // start of the last bucket learned
+
+	last, fast, mid    float64
+	trendLevel, trend  float64
+	dayLast, dayMean   float64 // deviations from the daily curve: last, moving
+	weekLast, weekMean float64 // the same from daily and weekly curve
+	slow               float64
+	daySlow, weekSlow  float64
+	meanAbs            float64
+	recent, lasting    float64 // mean |e| of the short prediction, 8 hours and 12 days
+	longScale          float64 // mean |e| of the long prediction
+
+	low, high [features]float64 // range of each novelty feature
+
+	err [experts]float64 // aged mean absolute error
+
+	// within: see records.go.
+	between, within, inverse, inverse2 float32
+
+	tailA, tailB, tailE tail
+
+	shortRun, longRun int16  // length of the run of one-sided outliers; the sign is its side
+	zeroRun           uint32 // zeros since the last other value
+}
+
+// Init makes c the state of a series that has seen nothing.
+func (c *Core) Init(p *Params) {
+	*c = Core{lastMs: math.MinInt64}
+	c.tailA.init()
+	c.tailB.init()
+	c.tailE.init()
+}
+
+// Seen is the number of buckets learned.
+func (c *Core) Seen() float64 { return c.seen }
+
+// WantsSeason reports whether the series has lived and varied long enough that
+// a season is worth its memory. Once true the engine passes a Season to every
+// later call; until it does, the model works without.
+func (p *Params) WantsSeason(c *Core) bool {
+	if p.daySlots == 0 && p.weekSlots == 0 {
+		return false
+	}
+	return c.seen >= p.seasonAfter && c.lasting > 0
+}

@@ -1,0 +1,34 @@
+// Package series models one series: what value a bucket should have, how far
+// the actual one may stray, and how improbable and how novel it is when it does.
+//
+// # Model
+//
+// x is the value of a bucket, B the bucket span. Eleven small predictors
+// ("experts") follow the series: eight short ones that adapt within hours (last
+// value, two moving means, a damped trend, and the daily and weekly curve each
+// with a moving offset) and three long ones that adapt within days (slow level,
+// daily and weekly curve with a slow offset). In each group the expert with the
+// smallest recent absolute error speaks. That gives two residuals, each in
+// units of its own robust scale:
+//
+//	A = (x - short)/sigma   the sudden: how far from what the last hours said
+//	B = (x - long)/scale    the lasting: how far from what this hour of the week says
+//
+// Each has a self-calibrating tail (tail.go), whose logarithms are the
+// probability. Ranking evidence combines tails, plain size and range novelty
+// (evidence.go) and passes a tail of its own, so that a score means the same
+// frequency in every series.
+//
+// All memories are stated as times and turned into gains by NewParams, with a
+// smallest number of buckets so that a daily series still averages something.
+//
+// # Rules
+//
+// Judge only reads, Learn follows it with the same sample. Core and Season
+// contain no pointers and are of fixed size, so that they can live in pages; their
+// zero value plus Init is a new series. Nothing here is safe for concurrent
+// use on the same Core, and Params is read-only after NewParams.
+//
+// Cost: well below 2 µs for Judge and Learn together, no allocation. Memory:
+// CoreBytes and SeasonBytes.
+package series

@@ -1,0 +1,214 @@
+package series
+
+import (
+	"math"
+
+	"tidemark/engine/num"
+	"tidemark/engine/spec"
+)
+
+// Sample is the value of one series in one bucket.
+type Sample struct {
+	Value   float64
+	Count   float64 // records behind the value, 0 if unknown
+	StartMs int64
+}
+
+// Verdict is the judgment of one sample. All values are finite.
+type Verdict struct {
+	// LogProb is the natural logarithm of the probability of a value at least
+	// this extreme, at most 0.
+	LogProb float64
+	// Evidence is -log10 of how often this series shows evidence as strong by
+	// chance; the score's own scale (R in the design).
+	Evidence float64
+	// Score and NoveltyScore are 0..100.
+	Score, NoveltyScore float64
+	// Typical is the expected value, Lower and Upper enclose 95 % of values.
+	Typical, Actual, Lower, Upper float64
+	// Spike: the actual value lies above the typical one.
+	Spike bool
+	// HighVariance: the series scatters so widely that it lowered the score.
+	HighVariance bool
+	// Extrapolated: the probability is smaller than this history can support.
+	Extrapolated bool
+	// Incomplete: the score was lowered because the bucket is still filling.
+	Incomplete bool
+	// Ready: enough was seen to report anything.
+	Ready bool
+
+	// What Learn needs and Judge already computed.
+	raw                     float64 // ranking evidence before its own tail
+	zA, zB                  float64 // sided
+	short, long             float64
+	sigma, scale            float64
+	hourScatter, countScale float64
+	dayPlace, weekPlace     place
+	dayCurve, weekCurve     float64
+	pred                    [experts]float64
+	feature                 [features]float64
+	hasSeason               bool
+}
+
+// largest is the largest value that is learned. Beyond it squares could
+// overflow; such a value is judged as if it were largest.
+const largest = 1e100
+
+// normalFromMeanAbs turns a mean absolute deviation into a standard deviation
+// for normal data: √(π/2).
+const normalFromMeanAbs = 1.2533141373155003
+
+// Judge says how improbable x is for the series as it stands before x. s is
+// nil until the series has a season. It changes nothing.
+func (p *Params) Judge(c *Core, s *Season, x Sample) Verdict {
+	var v Verdict
+	p.predict(c, s, x, &v)
+	if c.seen == 0 || math.IsNaN(x.Value) {
+		v.Actual = num.Clamp(x.Value, -largest, largest)
+		if math.IsNaN(x.Value) {
+			v.Actual = v.Typical
+		}
+		return v
+	}
+	p.judge(c, num.Clamp(x.Value, -largest, largest), &v)
+	return v
+}
+
+// predict fills in what the model expects at the time of x.
+func (p *Params) predict(c *Core, s *Season, x Sample, v *Verdict) {
+	v.pred[expLast] = c.last
+	v.pred[expFast] = c.fast
+	v.pred[expMid] = c.mid
+	v.pred[expTrend] = c.trendLevel + c.trend
+	v.pred[expSlow] = c.slow
+	v.hourScatter = 1
+	if s != nil {
+		p.predictSeason(c, s, x, v)
+		v.short = v.pred[best(c, 0, shortExperts)]
+		v.long = v.pred[best(c, shortExperts, experts)]
+	} else {
+		v.short = v.pred[best(c, 0, expDayLast)]
+		v.long = c.slow
+	}
+	floor := scaleFloor(c.meanAbs)
+	recent, lasting := normalFromMeanAbs*c.recent, normalFromMeanAbs*c.lasting*v.hourScatter
+	v.countScale = p.countScale(c, x.Count)
+	v.sigma = math.Sqrt((recent*recent+lasting*lasting)/2)*v.countScale + floor
+	v.scale = normalFromMeanAbs*c.longScale*v.countScale + floor
+	v.Typical = v.short
+}
+
+func scaleFloor(meanAbs float64) float64 {
+	// A thousandth of the usual size is below what a reader would call a
+	// change; the constant keeps an all-zero series from dividing by zero.
+	return 1e-3*meanAbs + 1e-12
+}
+
+func (p *Params) predictSeason(c *Core, s *Season, x Sample, v *Verdict) {
+	at := p.at(x.StartMs)
+	if p.daySlots > 0 {
+		v.dayPlace = placeAt(at, day, p.daySlotSec, p.span, p.daySlots)
+		v.dayCurve = s.dayAt(v.dayPlace)
+		if h := s.scatter[hourOfDay(at)]; h > 0 {
+			v.hourScatter = math.Max(0.2, float64(h))
+		}
+	}
+	if p.weekSlots > 0 {
+		// The week begins on Monday; the epoch was a Thursday.
+		v.weekPlace = placeAt(at+3*day, week, p.weekSlotSec, p.span, p.weekSlots)
+		v.weekCurve = v.dayCurve + s.weekAt(v.weekPlace)
+	}
+	v.pred[expDayLast] = v.dayCurve + c.dayLast
+	v.pred[expDayOffset] = v.dayCurve + c.dayMean
+	v.pred[expWeekLast] = v.weekCurve + c.weekLast
+	v.pred[expWeekOffset] = v.weekCurve + c.weekMean
+	v.pred[expDaySlow] = v.dayCurve + c.daySlow
+	v.pred[expWeekSlow] = v.weekCurve + c.weekSlow
+	v.hasSeason = true
+}
+
+func hourOfDay(seconds float64) int {
+	return int((seconds-day*math.Floor(seconds/day))/hour) % 24
+}
+
+// best is the expert with the smallest recent error in [from, to).
+func best(c *Core, from, to int) int {
+	b := from
+	for i := from + 1; i < to; i++ {
+		if c.err[i] < c.err[b] {
+			b = i
+		}
+	}
+	return b
+}
+
+// judge fills in the verdict about the finite value x.
+func (p *Params) judge(c *Core, x float64, v *Verdict) {
+	v.Actual = x
+	zA := (x - v.short) / v.sigma
+	// Staying at a new level, or coming back from it, is no second surprise.
+	if again := (x - c.last) / v.sigma; math.Abs(again) < math.Abs(zA) {
+		zA = again
+	}
+	zB := (x - v.long) / v.scale
+	v.zA, v.zB = p.sided(zA), p.sided(zB)
+	absA, absB := math.Abs(v.zA), math.Abs(v.zB)
+	logA, logB := c.tailA.logTail(absA), c.tailB.logTail(absB)
+	v.LogProb = eitherOf2(math.Min(logA, logB))
+	novelty := p.novelty(c, x, v)
+	v.raw = combine(-logA/math.Ln10, -logB/math.Ln10, absA, absB, novelty)
+	v.raw *= math.Min(1, 0.3+0.7*c.seen/p.full)
+	v.Ready = c.seen >= p.quiet
+	if v.Ready {
+		v.Evidence = v.raw
+		v.NoveltyScore = novelty / maxNovelty * 100
+	}
+	v.Spike = x > v.Typical
+	v.Lower, v.Upper = v.Typical-1.96*v.sigma, v.Typical+1.96*v.sigma
+}
+
+// eitherOf2 is log(1-(1-q)²) for the smaller of two tail probabilities q: the
+// chance that at least one of two independent tests is that small.
+//
+//	1-(1-q)² = q*(2-q)
+func eitherOf2(logQ float64) float64 {
+	return math.Min(0, logQ+math.Log(2-math.Exp(logQ)))
+}
+
+// combine is the ranking evidence in powers of ten: calibrated tails and plain
+// size must both speak, or novelty with some of both.
+func combine(lA, lB, zA, zB, novelty float64) float64 {
+	cal := (lA + lB) / 2
+	size := math.Log2((1 + zA/3) * (1 + zB/3))
+	return math.Max(math.Min(cal, size), math.Min(novelty, math.Sqrt(cal*size)))
+}
+
+const (
+	maxNovelty = 12
+	// leastNovelty is the excess, in widths of the range, that counts: ranges of
+	// discrete series are touched all the time.
+	leastNovelty = 0.02
+)
+
+// novelty is how far the strongest of six features leaves the range it has
+// had, 0 to maxNovelty.
+func (p *Params) novelty(c *Core, x float64, v *Verdict) float64 {
+	smooth := num.Toward(c.fast, p.gainFast, x)
+	v.feature = [features]float64{x, smooth, x - c.last, x - v.long, x - c.mid, x - v.short}
+	most := 0.0
+	for i, f := range v.feature {
+		width := c.high[i] - c.low[i] + scaleFloor(c.meanAbs)
+		out := 0.0
+		if p.side != spec.Low {
+			out = f - c.high[i]
+		}
+		if p.side != spec.High {
+			out = math.Max(out, c.low[i]-f)
+		}
+		most = math.Max(most, out/width)
+	}
+	if most <= leastNovelty {
+		return 0
+	}
+	return math.Min(maxNovelty, 2+12*most) * math.Min(1, c.seen/p.noveltyFull)
+}

@@ -1,0 +1,165 @@
+package series
+
+import (
+	"math"
+
+	"tidemark/engine/num"
+)
+
+const (
+	// clipAt is the size, in scales, up to which a deviation is learned in
+	// full; each further outlier on the same side doubles it, so that a new
+	// level is adopted in a few buckets and a lone spike is not.
+	clipAt = 4
+	// maxRun bounds the doublings: 4*2^60 scales are beyond any value.
+	maxRun = 60
+	// rangeStep bounds how far one value may widen a range, in widths.
+	rangeStep = 3
+)
+
+// Learn takes the sample into the model. v is Judge's verdict about the same
+// sample and state. Values that are not finite are left out.
+func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
+	if !num.Finite(x.Value) || math.Abs(x.Value) > largest {
+		return
+	}
+	value := x.Value
+	if c.seen == 0 {
+		p.learnFirst(c, value, x.StartMs)
+		return
+	}
+	p.learnTails(c, v)
+	p.learnRanges(c, v)
+	p.learnRecords(c, x, v)
+
+	e := value - v.short
+	clipped := e
+	if c.seen >= 8 {
+		clipped = clip(e, v.sigma, &c.shortRun, 1)
+	}
+	xc := v.short + clipped
+	eLong := value - v.long
+	clippedLong := eLong
+	if c.seen >= 8 {
+		clippedLong = clip(eLong, v.scale, &c.longRun, 0.25)
+	}
+	xl := v.long + clippedLong
+
+	for i := range c.err {
+		m := p.shortMemory
+		target := xc
+		if i >= shortExperts {
+			m, target = p.longMemory, xl
+		}
+		c.err[i] = num.Toward(c.err[i], c.gainAt(m), math.Abs(target-v.pred[i]))
+	}
+	if s != nil {
+		p.learnSeason(c, s, x, v, xc, xl, math.Abs(clipped))
+	}
+	c.last = value
+	c.fast = num.Toward(c.fast, math.Max(p.gainFast, 1/(c.seen+1)), xc)
+	c.mid = num.Toward(c.mid, math.Max(p.gainMid, 1/(c.seen+1)), xc)
+	level := c.trendLevel + c.trend
+	next := num.Toward(level, math.Max(p.gainFast, 1/(c.seen+1)), xc)
+	c.trend = num.Toward(c.trend*p.damping, p.gainTrend, next-c.trendLevel)
+	c.trendLevel = next
+	c.slow = num.Toward(c.slow, c.gainAt(p.slowMemory), xl)
+	c.meanAbs = num.Toward(c.meanAbs, c.gainAt(p.meanAbsMemory), math.Abs(xc))
+	c.recent = num.Toward(c.recent, c.gainAt(p.recentMemory), math.Abs(clipped))
+	c.lasting = num.Toward(c.lasting, c.gainAt(p.longScaleMemory), math.Abs(clipped)/v.hourScatter)
+	c.longScale = num.Toward(c.longScale, c.gainAt(p.longScaleMemory), math.Abs(clippedLong))
+	c.seen++
+	c.lastMs = x.StartMs
+	if value == 0 {
+		c.zeroRun++
+	} else {
+		c.zeroRun = 0
+	}
+}
+
+func (p *Params) learnFirst(c *Core, x float64, startMs int64) {
+	c.last, c.fast, c.mid, c.trendLevel, c.slow = x, x, x, x, x
+	c.meanAbs = math.Abs(x)
+	c.low[0], c.high[0], c.low[1], c.high[1] = x, x, x, x
+	c.seen = 1
+	c.lastMs = startMs
+	if x == 0 {
+		c.zeroRun = 1
+	}
+}
+
+// clip limits e to clipAt scales, doubled for every perRun-th outlier in a row
+// on the same side.
+func clip(e, scale float64, run *int16, perRun float64) float64 {
+	side := int16(1)
+	if e < 0 {
+		side = -1
+	}
+	if math.Abs(e) <= clipAt*scale {
+		*run = 0
+		return e
+	}
+	if *run*side <= 0 {
+		*run = 0
+	}
+	length := math.Abs(float64(*run))
+	if length < maxRun/perRun {
+		*run += side
+	}
+	bound := clipAt * scale * math.Exp2(length*perRun)
+	return num.Clamp(e, -bound, bound)
+}
+
+func (p *Params) learnTails(c *Core, v *Verdict) {
+	c.tailA.learn(math.Abs(v.zA), p.gainCrowd, c.seen)
+	c.tailB.learn(math.Abs(v.zB), p.gainCrowd, c.seen)
+}
+
+// learnRanges widens each range to the feature and lets it shrink slowly from
+// both ends.
+func (p *Params) learnRanges(c *Core, v *Verdict) {
+	leak := math.Max(1/p.rangeMemory, 0.1/(c.seen+1))
+	floor := scaleFloor(c.meanAbs)
+	for i, f := range v.feature {
+		lo, hi := c.low[i], c.high[i]
+		width := hi - lo
+		if c.seen >= 8 {
+			reach := rangeStep * (width + floor)
+			f = num.Clamp(f, lo-reach, hi+reach)
+		}
+		lo += leak * width
+		hi -= leak * width
+		c.low[i], c.high[i] = math.Min(lo, f), math.Max(hi, f)
+	}
+}
+
+func (p *Params) learnSeason(c *Core, s *Season, x Sample, v *Verdict, xc, xl, absE float64) {
+	// The curve learns what the short prediction makes of x, so that outliers
+	// stay out of it; the level it deviates from is the slow one.
+	if p.daySlots > 0 {
+		s.learnDay(v.dayPlace, p.daySlotRows, xc-c.slow)
+	}
+	if p.weekSlots > 0 {
+		s.learnWeek(v.weekPlace, p.weekSlotRows, xc-v.dayCurve-c.daySlow)
+	}
+	c.dayLast, c.weekLast = x.Value-v.dayCurve, x.Value-v.weekCurve
+	g := math.Max(p.gainOffset, 1/(c.seen+1))
+	c.dayMean = num.Toward(c.dayMean, g, xc-v.dayCurve)
+	c.weekMean = num.Toward(c.weekMean, g, xc-v.weekCurve)
+	c.daySlow = num.Toward(c.daySlow, c.gainAt(p.slowMemory), xl-v.dayCurve)
+	c.weekSlow = num.Toward(c.weekSlow, c.gainAt(p.slowMemory), xl-v.weekCurve)
+	if p.daySlots > 0 && c.lasting > 0 {
+		h := hourOfDay(p.at(x.StartMs))
+		ratio := absE / (c.lasting + scaleFloor(c.meanAbs))
+		if s.scatter[h] == 0 {
+			s.scatter[h] = 1
+		}
+		s.scatter[h] = float32(num.Toward(float64(s.scatter[h]), hourScatterGain(p), math.Min(ratio, 20)))
+	}
+}
+
+// hourScatterGain lets an hour of the day remember two weeks of its buckets,
+// and at least 50.
+func hourScatterGain(p *Params) float64 {
+	return 1 / math.Max(50, 14*hour/p.span)
+}

@@ -1,0 +1,150 @@
+package series
+
+import (
+	"math"
+
+	"tidemark/engine/num"
+	"tidemark/engine/spec"
+)
+
+// Times in seconds.
+const (
+	minute = 60.0
+	hour   = 60 * minute
+	day    = 24 * hour
+	week   = 7 * day
+)
+
+// memory is how long something is remembered: a time, and the fewest buckets
+// that may stand for it when buckets are long.
+type memory struct {
+	seconds float64
+	buckets float64
+}
+
+func (m memory) in(bucketSeconds float64) float64 {
+	return math.Max(m.buckets, m.seconds/bucketSeconds)
+}
+
+// The memories of the model. Those of the expert group and the scales were
+// chosen on 5-minute series of public benchmarks among half to four times
+// their value; only the order of magnitude matters except where noted.
+var (
+	fastLevelMemory  = memory{14 * minute, 2.8}
+	midLevelMemory   = memory{83 * minute, 16}
+	trendMemory      = memory{3 * hour, 30}
+	offsetMemory     = memory{33 * minute, 6}
+	slowLevelMemory  = memory{day, 20}
+	shortErrorMemory = memory{8 * hour, 100}
+	longErrorMemory  = memory{42 * hour, 200}
+	// A recent scale of a quarter of this raised false alerts by a tenth.
+	recentScaleMemory = memory{8 * hour, 100}
+	// A long scale of a third of this lost 1 to 6 points of benchmark score:
+	// anomalies must not widen the scale they are measured by.
+	longScaleMemory = memory{12 * day, 1000}
+	// Novelty that never forgets stops seeing anything after one extreme.
+	rangeMemory = memory{35 * day, 1000}
+	// crowdMemory: excesses this close together are one event.
+	crowdMemory = memory{25 * minute, 5}
+	// Before quietTime nothing is reported; evidence has full weight only after
+	// fullTime.
+	quietTime        = memory{150 * minute, 12}
+	fullTime         = memory{16 * hour, 50}
+	noveltyFullTime  = memory{40 * hour, 100}
+	seasonAfter      = memory{6 * hour, 16}
+	meanAbsMemory    = memory{12 * day, 300}
+	trendDampingTime = memory{4 * hour, 50}
+)
+
+const (
+	maxDaySlots  = 96
+	maxWeekSlots = 168
+	// dayMemory and weekMemory are the visits a slot of the curve averages.
+	dayMemory  = 7
+	weekMemory = 4
+)
+
+// Params is what all series of one detector share: side, slot layout and
+// gains, derived from function and bucket span. Read-only after NewParams.
+type Params struct {
+	spanMs  int64
+	span    float64 // seconds
+	side    spec.Side
+	counts  bool // values are numbers of records
+	zeros   bool // empty buckets are zeros
+	sums    bool // partial buckets hold part of the value
+	mean    bool // the value's variance depends on the number of records
+	extreme bool // min, max
+
+	daySlots, weekSlots       int
+	daySlotSec, weekSlotSec   float64
+	daySlotRows, weekSlotRows float64 // buckets per visit of a slot
+
+	gainFast, gainMid, gainTrend, gainOffset, damping float64
+	gainRecent, gainCrowd                             float64
+
+	slowMemory, shortMemory, longMemory, recentMemory  float64
+	longScaleMemory, rangeMemory, meanAbsMemory        float64
+	quiet, full, noveltyFull, seasonAfter, bucketsADay float64
+}
+
+// NewParams derives the shared parameters of a detector. bucketSpanMs must be
+// positive.
+func NewParams(fn spec.Function, bucketSpanMs int64) *Params {
+	span := float64(bucketSpanMs) / 1000
+	base := fn.Base()
+	p := &Params{
+		spanMs:  bucketSpanMs,
+		span:    span,
+		side:    fn.Side(),
+		counts:  fn.CountsRecords(),
+		zeros:   fn.ZeroWhenEmpty(),
+		sums:    fn.CountsRecords() || base == spec.Sum || base == spec.NonNullSum,
+		mean:    base == spec.Mean,
+		extreme: base == spec.Min || base == spec.Max,
+	}
+	p.bucketsADay = day / span
+	if span <= day/2 {
+		p.daySlots = int(math.Min(maxDaySlots, math.Floor(day/span)))
+		p.daySlotSec = day / float64(p.daySlots)
+		p.daySlotRows = math.Max(1, p.daySlotSec/span)
+	}
+	if span <= 2*day {
+		p.weekSlots = int(math.Min(maxWeekSlots, math.Floor(week/span)))
+		p.weekSlotSec = week / float64(p.weekSlots)
+		p.weekSlotRows = math.Max(1, p.weekSlotSec/span)
+	}
+	gain := func(m memory) float64 { return 1 / m.in(span) }
+	p.gainFast, p.gainMid, p.gainOffset = gain(fastLevelMemory), gain(midLevelMemory), gain(offsetMemory)
+	p.gainTrend, p.damping = gain(trendMemory), 1-gain(trendDampingTime)
+	p.gainRecent, p.gainCrowd = gain(recentScaleMemory), gain(crowdMemory)
+	p.slowMemory = slowLevelMemory.in(span)
+	p.shortMemory, p.longMemory = shortErrorMemory.in(span), longErrorMemory.in(span)
+	p.recentMemory, p.longScaleMemory = recentScaleMemory.in(span), longScaleMemory.in(span)
+	p.rangeMemory, p.meanAbsMemory = rangeMemory.in(span), meanAbsMemory.in(span)
+	p.quiet, p.full, p.noveltyFull = quietTime.in(span), fullTime.in(span), noveltyFullTime.in(span)
+	p.seasonAfter = seasonAfter.in(span)
+	return p
+}
+
+// sided cuts a deviation to the side that the function reports.
+func (p *Params) sided(z float64) float64 {
+	switch p.side {
+	case spec.High:
+		return math.Max(z, 0)
+	case spec.Low:
+		return math.Min(z, 0)
+	}
+	return z
+}
+
+// at is the second, since the epoch, of the middle of the bucket that starts
+// at startMs.
+func (p *Params) at(startMs int64) float64 {
+	return float64(startMs+p.spanMs/2) / 1000
+}
+
+// gainAt is the weight of the next value in a mean with this memory.
+func (c *Core) gainAt(memory float64) float64 {
+	return num.Gain(c.seen, memory)
+}
