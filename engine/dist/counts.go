@@ -160,3 +160,25 @@ func betaFraction(a, b, x float64) float64 {
 	}
 	return h
 }
+
+// BinomialLogUpper is log P(X >= k) for X of n trials that each succeed with
+// probability exp(logP): I_p(k, n-k+1). It works for probabilities that
+// underflow.
+func BinomialLogUpper(k, n int, logP float64) float64 {
+	switch {
+	case k <= 0 || logP >= 0:
+		return 0
+	case k > n || math.IsInf(logP, -1):
+		return math.Inf(-1)
+	}
+	a, b := float64(k), float64(n-k+1)
+	p := math.Exp(logP)
+	if p >= (a+1)/(a+b+2) {
+		return logBeta(a, b, p, -math.Expm1(logP))
+	}
+	la, _ := math.Lgamma(a)
+	lb, _ := math.Lgamma(b)
+	lab, _ := math.Lgamma(a + b)
+	front := lab - la - lb + a*logP + b*math.Log1p(-p)
+	return front + math.Log(betaFraction(a, b, p)/a)
+}

@@ -41,10 +41,11 @@ type Core struct {
 
 	err [experts]float64 // aged mean absolute error
 
-	// within: see records.go.
-	between, within, inverse, inverse2 float32
+	// The dependence of scatter on the number of records, see records.go.
+	inverse, inverse2, error2, errorInverse float32
 
-	tailA, tailB, tailE tail
+	tailA, tailB tail
+	rank         rankTail
 
 	shortRun, longRun int16  // length of the run of one-sided outliers; the sign is its side
 	zeroRun           uint32 // zeros since the last other value
@@ -55,7 +56,7 @@ func (c *Core) Init(p *Params) {
 	*c = Core{lastMs: math.MinInt64}
 	c.tailA.init()
 	c.tailB.init()
-	c.tailE.init()
+	c.rank.init()
 }
 
 // Seen is the number of buckets learned.

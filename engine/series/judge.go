@@ -160,7 +160,8 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 	v.raw *= math.Min(1, 0.3+0.7*c.seen/p.full)
 	v.Ready = c.seen >= p.quiet
 	if v.Ready {
-		v.Evidence = v.raw
+		v.Evidence = c.rank.rank(v.raw)
+		v.Score = Score(v.Evidence)
 		v.NoveltyScore = novelty / maxNovelty * 100
 	}
 	v.Spike = x > v.Typical

@@ -113,6 +113,7 @@ func clip(e, scale float64, run *int16, perRun float64) float64 {
 func (p *Params) learnTails(c *Core, v *Verdict) {
 	c.tailA.learn(math.Abs(v.zA), p.gainCrowd, c.seen)
 	c.tailB.learn(math.Abs(v.zB), p.gainCrowd, c.seen)
+	c.rank.learn(v.raw, p.eventApart, p.rankPeriod, c.seen)
 }
 
 // learnRanges widens each range to the feature and lets it shrink slowly from

@@ -45,7 +45,8 @@ var (
 	// Novelty that never forgets stops seeing anything after one extreme.
 	rangeMemory = memory{35 * day, 1000}
 	// crowdMemory: excesses this close together are one event.
-	crowdMemory = memory{25 * minute, 5}
+	crowdMemory    = memory{25 * minute, 5}
+	rankPeriodTime = memory{week, 1000}
 	// Before quietTime nothing is reported; evidence has full weight only after
 	// fullTime.
 	quietTime        = memory{150 * minute, 12}
@@ -81,7 +82,7 @@ type Params struct {
 	daySlotRows, weekSlotRows float64 // buckets per visit of a slot
 
 	gainFast, gainMid, gainTrend, gainOffset, damping float64
-	gainRecent, gainCrowd                             float64
+	gainRecent, gainCrowd, eventApart, rankPeriod     float64
 
 	slowMemory, shortMemory, longMemory, recentMemory  float64
 	longScaleMemory, rangeMemory, meanAbsMemory        float64
@@ -118,6 +119,7 @@ func NewParams(fn spec.Function, bucketSpanMs int64) *Params {
 	p.gainFast, p.gainMid, p.gainOffset = gain(fastLevelMemory), gain(midLevelMemory), gain(offsetMemory)
 	p.gainTrend, p.damping = gain(trendMemory), 1-gain(trendDampingTime)
 	p.gainRecent, p.gainCrowd = gain(recentScaleMemory), gain(crowdMemory)
+	p.eventApart, p.rankPeriod = crowdMemory.in(span), rankPeriodTime.in(span)
 	p.slowMemory = slowLevelMemory.in(span)
 	p.shortMemory, p.longMemory = shortErrorMemory.in(span), longErrorMemory.in(span)
 	p.recentMemory, p.longScaleMemory = recentScaleMemory.in(span), longScaleMemory.in(span)

@@ -1,0 +1,87 @@
+// Package score turns probabilities into scores: of one record, of a bucket
+// over all its active series, and of an influencer.
+package score
+
+import (
+	"math"
+	"slices"
+
+	"tidemark/engine/dist"
+	"tidemark/engine/series"
+)
+
+// Score is the score, 0 to 100, of something that occurs with frequency 10^-r.
+func Score(r float64) float64 { return series.Score(r) }
+
+// OfLogProb is the score of a probability given by its natural logarithm.
+func OfLogProb(logProb float64) float64 {
+	return Score(-logProb / math.Ln10)
+}
+
+// RawScore is an unbounded severity squeezed into 0 to 100: five points for
+// each power of ten.
+func RawScore(logProb float64) float64 {
+	return math.Max(0, math.Min(100, -logProb/math.Ln10*5))
+}
+
+// Aggregate is the logarithm of the probability that, among active series that
+// behave as they always do, something at least as remarkable as these
+// probabilities occurs: either one very small one or several small ones.
+//
+//	q(k) = P(at least k of active uniform p lie at or below the k-th smallest)
+//	p    = 1 - (1 - min q(k))^effective    over k = 1, 2, 4, 8, …
+//
+// The tests for neighboring k are dependent; effective is the number of
+// independent ones they are worth, found by simulation (see the test). It is 1 for one
+// series, so that its bucket scores like its record. logProbs need not hold
+// the unremarkable series, and is reordered.
+func Aggregate(logProbs []float64, active int) (logProb float64) {
+	if len(logProbs) == 0 || active < 1 {
+		return 0
+	}
+	active = max(active, len(logProbs))
+	slices.Sort(logProbs)
+	least := 0.0
+	for k := 1; k <= len(logProbs); k *= 2 {
+		least = math.Min(least, dist.BinomialLogUpper(k, active, logProbs[k-1]))
+	}
+	return orMore(least, effectiveTests(active))
+}
+
+// effectiveTests is what the tests at k = 1, 2, 4, … are worth together.
+func effectiveTests(active int) float64 {
+	return 1 + testsPerDoubling*math.Log2(float64(active))
+}
+
+const testsPerDoubling = 0.5
+
+// orMore is log(1-(1-p)^n), also for p that underflow.
+func orMore(logP, n float64) float64 {
+	switch {
+	case logP >= 0:
+		return 0
+	case logP < -40:
+		// p below 1e-17: (1-p)^n is 1-np to the last bit.
+		return math.Min(0, logP+math.Log(n))
+	}
+	return math.Log(-math.Expm1(n * math.Log1p(-math.Exp(logP))))
+}
+
+// Influence is one record's part in an influencer.
+type Influence struct {
+	LogProb float64
+	// Share is how much of the record the influencer explains, 0 to 1.
+	Share float64
+}
+
+// Influencer is the log probability of a blamed value: each record counts as
+// p^share, and the parts are aggregated like a bucket's records.
+func Influencer(parts []Influence, active int) (logProb float64) {
+	logs := make([]float64, 0, len(parts))
+	for _, part := range parts {
+		if part.Share > 0 {
+			logs = append(logs, part.LogProb*math.Min(part.Share, 1))
+		}
+	}
+	return Aggregate(logs, active)
+}

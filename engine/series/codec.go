@@ -1,0 +1,256 @@
+package series
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+)
+
+// Encoded sizes. The encoding is every field in the order of coder below,
+// little endian, floats as their bits; it has no header, because the snapshot
+// around it names the version.
+var (
+	// CoreBytes is the encoded size of a Core.
+	CoreBytes = func() int { k := coder{}; k.core(new(Core)); return k.at }()
+	// SeasonBytes is the encoded size of a Season.
+	SeasonBytes = func() int { k := coder{}; k.season(new(Season)); return k.at }()
+)
+
+// ErrShort reports bytes that end inside a Core or Season.
+var ErrShort = errors.New("series: state ends early; the snapshot is cut off or of another version")
+
+// ErrCorrupt reports a state that no sequence of samples can lead to.
+var ErrCorrupt = errors.New("series: state holds impossible values; the snapshot is damaged")
+
+// Append appends the encoding of c, CoreBytes long.
+func (c *Core) Append(dst []byte) []byte {
+	at := len(dst)
+	dst = append(dst, make([]byte, CoreBytes)...)
+	k := coder{buf: dst[at:], write: true}
+	k.core(c)
+	return dst
+}
+
+// Decode reads c from src and returns the rest of src.
+func (c *Core) Decode(src []byte) ([]byte, error) {
+	if len(src) < CoreBytes {
+		return nil, ErrShort
+	}
+	k := coder{buf: src[:CoreBytes], read: true}
+	k.core(c)
+	if !c.sound() {
+		return nil, ErrCorrupt
+	}
+	return src[CoreBytes:], nil
+}
+
+// Append appends the encoding of s, SeasonBytes long.
+func (s *Season) Append(dst []byte) []byte {
+	at := len(dst)
+	dst = append(dst, make([]byte, SeasonBytes)...)
+	k := coder{buf: dst[at:], write: true}
+	k.season(s)
+	return dst
+}
+
+// Decode reads s from src and returns the rest of src.
+func (s *Season) Decode(src []byte) ([]byte, error) {
+	if len(src) < SeasonBytes {
+		return nil, ErrShort
+	}
+	k := coder{buf: src[:SeasonBytes], read: true}
+	k.season(s)
+	if !s.sound() {
+		return nil, ErrCorrupt
+	}
+	return src[SeasonBytes:], nil
+}
+
+// coder walks the fields of a state once for writing, reading and measuring,
+// so that the three cannot disagree.
+type coder struct {
+	buf         []byte
+	at          int
+	write, read bool
+}
+
+func (k *coder) f64(x *float64) {
+	if k.write {
+		binary.LittleEndian.PutUint64(k.buf[k.at:], math.Float64bits(*x))
+	} else if k.read {
+		*x = math.Float64frombits(binary.LittleEndian.Uint64(k.buf[k.at:]))
+	}
+	k.at += 8
+}
+
+func (k *coder) i64(x *int64) {
+	if k.write {
+		binary.LittleEndian.PutUint64(k.buf[k.at:], uint64(*x))
+	} else if k.read {
+		*x = int64(binary.LittleEndian.Uint64(k.buf[k.at:]))
+	}
+	k.at += 8
+}
+
+func (k *coder) f32(x *float32) {
+	if k.write {
+		binary.LittleEndian.PutUint32(k.buf[k.at:], math.Float32bits(*x))
+	} else if k.read {
+		*x = math.Float32frombits(binary.LittleEndian.Uint32(k.buf[k.at:]))
+	}
+	k.at += 4
+}
+
+func (k *coder) u32(x *uint32) {
+	if k.write {
+		binary.LittleEndian.PutUint32(k.buf[k.at:], *x)
+	} else if k.read {
+		*x = binary.LittleEndian.Uint32(k.buf[k.at:])
+	}
+	k.at += 4
+}
+
+func (k *coder) i16(x *int16) {
+	if k.write {
+		binary.LittleEndian.PutUint16(k.buf[k.at:], uint16(*x))
+	} else if k.read {
+		*x = int16(binary.LittleEndian.Uint16(k.buf[k.at:]))
+	}
+	k.at += 2
+}
+
+func (k *coder) bytes(x []uint8) {
+	if k.write {
+		copy(k.buf[k.at:], x)
+	} else if k.read {
+		copy(x, k.buf[k.at:])
+	}
+	k.at += len(x)
+}
+
+func (k *coder) core(c *Core) {
+	k.i64(&c.lastMs)
+	for _, x := range c.doubles() {
+		k.f64(x)
+	}
+	for i := range c.low {
+		k.f64(&c.low[i])
+		k.f64(&c.high[i])
+	}
+	for i := range c.err {
+		k.f64(&c.err[i])
+	}
+	for _, x := range c.singles() {
+		k.f32(x)
+	}
+	k.tail(&c.tailA)
+	k.tail(&c.tailB)
+	k.rank(&c.rank)
+	k.i16(&c.shortRun)
+	k.i16(&c.longRun)
+	k.u32(&c.zeroRun)
+}
+
+// doubles lists the single float64 fields of c in the order of the encoding.
+func (c *Core) doubles() [17]*float64 {
+	return [...]*float64{
+		&c.seen, &c.last, &c.fast, &c.mid, &c.trendLevel, &c.trend,
+		&c.dayLast, &c.dayMean, &c.weekLast, &c.weekMean,
+		&c.slow, &c.daySlow, &c.weekSlow, &c.meanAbs,
+		&c.recent, &c.lasting, &c.longScale,
+	}
+}
+
+func (c *Core) singles() [4]*float32 {
+	return [...]*float32{&c.inverse, &c.inverse2, &c.error2, &c.errorInverse}
+}
+
+func (k *coder) tail(t *tail) {
+	for _, x := range [...]*float32{&t.threshold, &t.rate, &t.mean, &t.square, &t.excesses, &t.crowd} {
+		k.f32(x)
+	}
+}
+
+func (k *coder) rank(t *rankTail) {
+	for _, x := range [...]*float32{&t.threshold, &t.rate, &t.mean, &t.events, &t.peak, &t.still, &t.most, &t.passed} {
+		k.f32(x)
+	}
+	for i := range t.spared {
+		k.f32(&t.spared[i])
+	}
+}
+
+func (k *coder) season(s *Season) {
+	for i := range s.day {
+		k.f32(&s.day[i])
+	}
+	for i := range s.week {
+		k.f32(&s.week[i])
+	}
+	for i := range s.scatter {
+		k.f32(&s.scatter[i])
+	}
+	k.bytes(s.dayVisit[:])
+	k.bytes(s.weekVisit[:])
+}
+
+// sound reports whether every number is finite and every scale possible. The
+// snapshot's checksum finds damage; this keeps a state that passed it by chance
+// or by design from poisoning results.
+func (c *Core) sound() bool {
+	sum := 0.0
+	for _, x := range c.doubles() {
+		sum += *x * 0
+	}
+	for i := range c.low {
+		sum += c.low[i]*0 + c.high[i]*0
+		if c.low[i] > c.high[i] {
+			return false
+		}
+	}
+	for i := range c.err {
+		sum += c.err[i] * 0
+	}
+	for _, x := range c.singles() {
+		sum += float64(*x) * 0
+	}
+	for _, t := range []*tail{&c.tailA, &c.tailB} {
+		sum += float64(t.threshold+t.rate+t.mean+t.square+t.excesses+t.crowd) * 0
+		if !(t.threshold > 0 && t.rate > 0 && t.rate <= 1 && t.mean >= 0) {
+			return false
+		}
+	}
+	t := &c.rank
+	sum += float64(t.threshold+t.rate+t.mean+t.events+t.peak+t.still+t.most+t.passed+t.spared[0]+t.spared[1]) * 0
+	if !(t.threshold > 0 && t.rate > 0 && t.rate <= 1 && t.mean > 0) {
+		return false
+	}
+	return sum == 0 && c.seen >= 0 && c.recent >= 0 && c.lasting >= 0 && c.longScale >= 0
+}
+
+func (s *Season) sound() bool {
+	sum := float32(0)
+	for _, x := range s.day {
+		sum += x * 0
+	}
+	for _, x := range s.week {
+		sum += x * 0
+	}
+	for _, x := range s.scatter {
+		sum += x * 0
+		if x < 0 {
+			return false
+		}
+	}
+	for _, v := range s.dayVisit {
+		if v > dayMemory {
+			return false
+		}
+	}
+	for i := range maxWeekSlots {
+		if s.weekVisits(i) > weekMemory {
+			return false
+		}
+	}
+	return sum == 0
+}

@@ -1,0 +1,25 @@
+package series
+
+import "tidemark/engine/num"
+
+// scoreKnots map R = -log10 of a frequency to a score. On a null series of
+// 5-minute buckets R 3 occurs twice a week, 4 once in five weeks, 5 about once
+// a year; other bucket spans see proportionally fewer.
+var scoreKnots = []num.Knot{
+	{X: 1.3, Y: 0}, {X: 2, Y: 5}, {X: 3, Y: 25}, {X: 4, Y: 50}, {X: 5, Y: 75},
+	{X: 7, Y: 90}, {X: 10, Y: 97}, {X: 30, Y: 99}, {X: 300, Y: 100},
+}
+
+// Score is the score, 0 to 100, of something as rare as 10^-r.
+func Score(r float64) float64 { return num.Interpolate(scoreKnots, r) }
+
+// rarity is the inverse of Score on its rising part.
+func rarity(score float64) float64 {
+	for i := 1; i < len(scoreKnots); i++ {
+		a, b := scoreKnots[i-1], scoreKnots[i]
+		if score <= b.Y {
+			return a.X + (b.X-a.X)*(score-a.Y)/(b.Y-a.Y)
+		}
+	}
+	return scoreKnots[len(scoreKnots)-1].X
+}
