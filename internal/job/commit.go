@@ -283,7 +283,7 @@ func (c *committer) build(group []*item) (*store.Commit, rowCounts) {
 			commit.Committed = max(commit.Committed, it.last)
 			for i, b := range it.finals {
 				v.Timing.add(b.StartMs, b.Run, it.took[i])
-				appendRows(commit, conf, b, it.took[i])
+				appendRows(commit, conf, b)
 			}
 			if it.figures != nil {
 				v.figures = *it.figures
@@ -302,7 +302,7 @@ func (c *committer) build(group []*item) (*store.Commit, rowCounts) {
 	})
 	interim := rowCounts{len(commit.Buckets), len(commit.Records), len(commit.Influencers)}
 	for _, b := range group[len(group)-1].interim {
-		appendRows(commit, conf, b, 0)
+		appendRows(commit, conf, b)
 	}
 	commit.DropInterim = c.interim && len(commit.Buckets) > 0
 	if changed {

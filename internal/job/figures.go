@@ -112,8 +112,8 @@ type JobFigures struct {
 	ModelBytes, ModelLimitBytes  int64
 	// SnapshotAgeSeconds is the time since the last snapshot; -1: none yet.
 	SnapshotAgeSeconds float64
-	// ReplayWork is the estimated work of a recovery: records plus
-	// series-buckets since the last stored snapshot.
+	// ReplayWork is the estimated work of a recovery since the last stored
+	// snapshot, in the units of engine.ReplayCost.
 	ReplayWork int64
 }
 

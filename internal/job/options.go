@@ -18,10 +18,9 @@ const (
 	// DefaultQueueLength is how many requests of one job may wait; the API
 	// names this number.
 	DefaultQueueLength = 100
-	// DefaultSnapshotWork is the replay work, in records plus series-buckets,
-	// after which a snapshot falls due. Restoring 10,000 series and replaying
-	// this much stays below a second on two cores; see docs/benchmarks.md.
-	DefaultSnapshotWork = 250_000
+	// DefaultSnapshotWork is the replay work, in the units of
+	// engine.ReplayCost, after which a snapshot falls due: about half a second.
+	DefaultSnapshotWork = 5_000_000
 	// DefaultMaxBytesInFlight bounds the encoded uploads of all jobs that wait
 	// or are being stored.
 	DefaultMaxBytesInFlight = 256 << 20

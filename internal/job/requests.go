@@ -189,9 +189,9 @@ func (c *committer) warnRejected(u *ingest.Upload, counts record.Counts) {
 		c.r.log.Warn("more than half of an upload was rejected; check time_field and time_format of the job, and that records arrive in time order or within its latency",
 			"records", counts.InputRecords, "invalid_dates", counts.InvalidDates, "out_of_order", counts.OutOfOrder,
 			"time_field", conf.timeField, "time_format", conf.timeFormat, "example", u.RejectedExample)
-	case conf.timeFormat == "" && u.MaxRecordMs >= 0 && u.MaxRecordMs < year1990Ms && counts.ProcessedRecords > 0:
+	case conf.timeFormat == "epoch_ms" && u.MaxRecordMs >= 0 && u.MaxRecordMs < year1990Ms && counts.ProcessedRecords > 0:
 		c.warned = now
-		c.r.log.Warn(`all times of an upload are before 1990 and the job has no time_format; if they are epoch seconds, set time_format to "epoch"`,
+		c.r.log.Warn(`all times of an upload are before 1990, read as milliseconds; if they are epoch seconds, give the job the time_format "epoch"`,
 			"newest", time.UnixMilli(u.MaxRecordMs).UTC().Format(time.RFC3339), "time_field", conf.timeField)
 	}
 }

@@ -1,8 +1,6 @@
 package job
 
 import (
-	"time"
-
 	"tidemark/engine/result"
 	"tidemark/internal/document"
 	"tidemark/internal/store"
@@ -10,9 +8,8 @@ import (
 
 // appendRows adds the documents of a bucket, its anomaly records and its
 // influencers to a commit.
-func appendRows(commit *store.Commit, conf *config, b *result.Bucket, took time.Duration) {
+func appendRows(commit *store.Commit, conf *config, b *result.Bucket) {
 	bucket, records, influencers := document.ResultRows(conf.wire, b)
-	_ = took
 	commit.Buckets = append(commit.Buckets, store.BucketRow{
 		StartMs: b.StartMs, SpanMs: b.SpanMs, Run: b.Run,
 		Score: b.Score, EventCount: b.EventCount, Interim: b.Interim, Doc: bucket.Doc,
