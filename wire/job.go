@@ -76,6 +76,8 @@ type AnalysisLimits struct {
 
 // DataDescription says where a record's time is and how it is written.
 type DataDescription struct {
+	// Format is "xcontent", JSON, if absent or given.
+	Format string `json:"format,omitzero"`
 	// TimeField is "time" if absent.
 	TimeField string `json:"time_field,omitzero"`
 	// TimeFormat is "epoch" (seconds), "epoch_ms" (if absent) or a pattern such

@@ -298,6 +298,9 @@ func RawObject(to *jsontext.Value, limit int) Read {
 	}
 }
 
+// Skip reads over any value.
+func Skip(r *Reader) error { return r.syntax(r.dec.SkipValue()) }
+
 // Refuse reads nothing and refuses the field.
 func Refuse(refusal *wire.Refusal) Read {
 	return func(*Reader) error { return refusal }
