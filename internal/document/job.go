@@ -250,14 +250,14 @@ func (d *draft) check(urlID string) error {
 	case !d.hasData:
 		return wire.Refuse(wire.TypeIllegalArgument, "A data_description must be set; it names the time_field, and may be empty: {}")
 	}
-	if err := CheckID("job_id", urlID); err != nil {
+	if err := wire.CheckID("job_id", urlID); err != nil {
 		return err
 	}
 	if err := d.checkGroups(urlID); err != nil {
 		return err
 	}
 	if j.ResultsIndexName != "" && j.ResultsIndexName != sharedIndex {
-		if err := CheckID("results_index_name", strings.TrimPrefix(j.ResultsIndexName, customIndex)); err != nil {
+		if err := wire.CheckID("results_index_name", strings.TrimPrefix(j.ResultsIndexName, customIndex)); err != nil {
 			return err
 		}
 	}
@@ -270,11 +270,11 @@ func (d *draft) check(urlID string) error {
 func (d *draft) checkGroups(id string) error {
 	for i, g := range d.job.Groups {
 		switch {
-		case !validID(g):
+		case !wire.ValidID(g):
 			return wire.Refuse(wire.TypeIllegalArgument, "Invalid group id '%s'; must be non-empty string and may contain lowercase alphanumeric (a-z and 0-9), "+
 				"hyphens or underscores; must start and end with alphanumeric", wire.Clip(g))
-		case len(g) > maxIDLength:
-			return wire.Refuse(wire.TypeIllegalArgument, "The group id cannot contain more than %d characters: '%s'", maxIDLength, wire.Clip(g))
+		case len(g) > wire.MaxIDLength:
+			return wire.Refuse(wire.TypeIllegalArgument, "The group id cannot contain more than %d characters: '%s'", wire.MaxIDLength, wire.Clip(g))
 		case slices.Contains(d.job.Groups[:i], g):
 			return wire.Refuse(wire.TypeIllegalArgument, "groups names [%s] twice; give each group once", g)
 		case g == id:
