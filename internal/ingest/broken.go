@@ -95,9 +95,7 @@ func (r *reader) garbage() error {
 	stops := "\n{"
 	if r.arrayState != outside {
 		stops = "\n{],"
-		if r.buf[r.pos] != ',' {
-			r.arrayState = afterValue
-		}
+		r.arrayState = afterGarbage
 	}
 	r.pos++
 	for {

@@ -36,11 +36,16 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, bufferBytes); return
 func ReadJSON(body io.Reader, s *Schema, lim Limits) (*Upload, error) {
 	pooled := buffers.Get().(*[]byte)
 	defer buffers.Put(pooled)
+	return read(body, s, lim, *pooled)
+}
+
+// read is ReadJSON with a buffer of any size, at least 3, to begin with.
+func read(body io.Reader, s *Schema, lim Limits, buffer []byte) (*Upload, error) {
 	r := &reader{
 		recordReader: newRecordReader(s),
 		body:         body,
 		lim:          lim.withDefaults(),
-		buf:          (*pooled)[:0],
+		buf:          buffer[:0],
 		up:           &Upload{MaxRecordMs: record.NoTime},
 		hash:         newBodyHash(),
 	}
@@ -79,10 +84,11 @@ type reader struct {
 type arrayState uint8
 
 const (
-	outside    arrayState = iota
-	afterOpen             // a value or the end may follow
-	afterValue            // a comma or the end may follow
-	afterComma            // a value must follow
+	outside      arrayState = iota
+	afterOpen               // a value or the end may follow
+	afterValue              // a comma or the end may follow
+	afterComma              // a value must follow
+	afterGarbage            // anything may follow: one mistake is counted once
 )
 
 // run reads the whole body.
@@ -135,7 +141,7 @@ func (r *reader) step() error {
 				return err
 			}
 		}
-	case c == ',' && state == afterValue:
+	case c == ',' && (state == afterValue || state == afterGarbage):
 		r.arrayState = afterComma
 	default:
 		return r.garbage()
