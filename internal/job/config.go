@@ -28,6 +28,9 @@ type config struct {
 	schema func() (*ingest.Schema, error)
 }
 
+// defaultTimeFormat is what a job without time_format gets.
+const defaultTimeFormat = "epoch_ms"
+
 func newConfig(w *wire.Job) (*config, error) {
 	s, err := document.SpecOf(w)
 	if err != nil {
@@ -38,7 +41,14 @@ func newConfig(w *wire.Job) (*config, error) {
 	c.numbers, c.texts = len(numbers), len(texts)
 	c.timeField, c.timeFormat = document.TimeOf(w)
 	c.schema = sync.OnceValues(func() (*ingest.Schema, error) {
-		return ingest.NewSchema(s, c.timeField, c.timeFormat)
+		format := c.timeFormat
+		if format == defaultTimeFormat {
+			// A stored configuration does not tell the default from the same
+			// format given; both mean the same, and to both the warning about
+			// seconds read as milliseconds applies.
+			format = ""
+		}
+		return ingest.NewSchema(s, c.timeField, format)
 	})
 	return c, nil
 }

@@ -170,26 +170,22 @@ func (r *runner) roomForUpload() error {
 // warnEvery bounds how often a job's rejected records are logged.
 const warnEvery = time.Minute
 
-// year1990Ms is the start of 1990. Times before it usually mean that seconds
-// were read as milliseconds.
-const year1990Ms = 631_152_000_000
-
 // warnRejected tells the operator about an upload that cannot be what its
 // sender meant, with an example and what to do.
 func (c *committer) warnRejected(u *ingest.Upload, counts record.Counts) {
-	rejected := counts.InvalidDates + counts.OutOfOrder
+	rejected := counts.InvalidDates + counts.OutOfOrder + u.Broken
 	now := c.r.m.opt.Clock()
 	if now.Sub(c.warned) < warnEvery {
 		return
 	}
 	conf := c.r.j.conf.Load()
 	switch {
-	case rejected*2 > counts.InputRecords:
+	case rejected*2 > counts.InputRecords+u.Broken:
 		c.warned = now
 		c.r.log.Warn("more than half of an upload was rejected; check time_field and time_format of the job, and that records arrive in time order or within its latency",
-			"records", counts.InputRecords, "invalid_dates", counts.InvalidDates, "out_of_order", counts.OutOfOrder,
-			"time_field", conf.timeField, "time_format", conf.timeFormat, "example", u.RejectedExample)
-	case conf.timeFormat == "epoch_ms" && u.MaxRecordMs >= 0 && u.MaxRecordMs < year1990Ms && counts.ProcessedRecords > 0:
+			"records", counts.InputRecords+u.Broken, "invalid_dates", counts.InvalidDates, "out_of_order", counts.OutOfOrder, "broken", u.Broken,
+			"time_field", conf.timeField, "time_format", conf.timeFormat, "example", u.RejectedExample, "reason", u.RejectedReason)
+	case u.SuspiciousTimes:
 		c.warned = now
 		c.r.log.Warn(`all times of an upload are before 1990, read as milliseconds; if they are epoch seconds, give the job the time_format "epoch"`,
 			"newest", time.UnixMilli(u.MaxRecordMs).UTC().Format(time.RFC3339), "time_field", conf.timeField)

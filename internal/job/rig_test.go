@@ -144,7 +144,7 @@ func (r *rig) read(id, body, key string) (*ingest.Upload, error) {
 	if err != nil {
 		return nil, err
 	}
-	u, err := ingest.ReadJSON(strings.NewReader(body), schema, ingest.Limits{PartBytes: 512})
+	u, err := ingest.ReadJSON(strings.NewReader(body), schema, ingest.Limits{PartBytes: 128, NowMs: testStart.UnixMilli()})
 	if err != nil {
 		return nil, err
 	}
@@ -178,9 +178,12 @@ func (r *rig) flush(id string, f Flush) Flushed {
 const base int64 = 1_700_000_100_000
 
 // records makes one record every step seconds, n of them, from an offset in
-// seconds after base.
+// seconds after base. None of them is an empty array.
 func records(from, step, n int) string {
 	var b strings.Builder
+	if n == 0 {
+		return "[]"
+	}
 	for i := range n {
 		at := from + i*step
 		fmt.Fprintf(&b, `{"time":%d,"value":%d}`+"\n", base+int64(at)*1000, 10+at%7)

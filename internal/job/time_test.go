@@ -74,7 +74,7 @@ func TestRejectedUploadsAreLogged(t *testing.T) {
 		for range 3 {
 			r.post("a", records(0, 60, 1)+bad)
 		}
-		if warnings("more than half") != 1 || warnings("yesterday") != 1 || warnings("time_format") == 0 {
+		if warnings("more than half") != 1 || warnings("example=") != 1 || warnings("yesterday") == 0 || warnings("time_format") == 0 {
 			t.Errorf("after three bad uploads the log says: %s", r.logs)
 		}
 		time.Sleep(warnEvery)
