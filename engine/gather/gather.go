@@ -11,8 +11,6 @@
 package gather
 
 import (
-	"math"
-
 	"tidemark/engine/codec"
 	"tidemark/engine/names"
 )
@@ -153,29 +151,21 @@ func (b *Bucket) Clear() {
 	b.byKey.clear()
 }
 
-// Drop forgets the cells of series that gone names, and gives the rest the
-// numbers that renamed says their influencer values have now (nil: as before).
-func (b *Bucket) Drop(gone func(series uint32) bool, renamed []names.ID) {
-	old := *b
-	*b = Bucket{Lost: old.Lost}
-	index := make([]uint32, len(old.cells))
-	for i := range old.cells {
-		if gone(old.cells[i].Series) {
-			index[i] = math.MaxUint32
-			continue
-		}
-		index[i] = b.Cell(old.cells[i].Series)
-		b.cells[index[i]] = old.cells[i]
+// Values visits the influencer values of the shares.
+func (b *Bucket) Values(visit func(names.ID)) {
+	for i := range b.shares {
+		visit(b.shares[i].Value)
 	}
-	for i := range old.shares {
-		s := old.shares[i]
-		if index[s.Owner] == math.MaxUint32 {
-			continue
-		}
-		if renamed != nil {
-			s.Value = renamed[s.Value]
-		}
-		b.putShare(index[s.Owner], s)
+}
+
+// Rename gives the influencer values the numbers that renamed says.
+func (b *Bucket) Rename(renamed []names.ID) {
+	old := b.shares
+	b.shares = nil
+	b.byKey = table{}
+	for _, s := range old {
+		s.Value = renamed[s.Value]
+		b.putShare(s.Owner, s)
 	}
 }
 

@@ -145,6 +145,7 @@ func (k *coder) core(c *Core) {
 	}
 	k.tail(&c.tailA)
 	k.tail(&c.tailB)
+	k.tail(&c.tailC)
 	k.rank(&c.rank)
 	k.i16(&c.shortRun)
 	k.i16(&c.longRun)
@@ -152,12 +153,12 @@ func (k *coder) core(c *Core) {
 }
 
 // doubles lists the single float64 fields of c in the order of the encoding.
-func (c *Core) doubles() [17]*float64 {
+func (c *Core) doubles() [19]*float64 {
 	return [...]*float64{
 		&c.seen, &c.last, &c.fast, &c.mid, &c.trendLevel, &c.trend,
 		&c.dayLast, &c.dayMean, &c.weekLast, &c.weekMean,
 		&c.slow, &c.daySlow, &c.weekSlow, &c.meanAbs,
-		&c.recent, &c.lasting, &c.longScale,
+		&c.recent, &c.lasting, &c.longScale, &c.drift, &c.driftSquare,
 	}
 }
 
@@ -189,6 +190,7 @@ func (k *coder) season(s *Season) {
 	}
 	for i := range s.scatter {
 		k.f32(&s.scatter[i])
+		k.f32(&s.scatterB[i])
 	}
 	k.bytes(s.dayVisit[:])
 	k.bytes(s.weekVisit[:])
@@ -214,7 +216,7 @@ func (c *Core) sound() bool {
 	for _, x := range c.singles() {
 		sum += float64(*x) * 0
 	}
-	for _, t := range []*tail{&c.tailA, &c.tailB} {
+	for _, t := range []*tail{&c.tailA, &c.tailB, &c.tailC} {
 		sum += float64(t.threshold+t.rate+t.mean+t.square+t.excesses+t.crowd) * 0
 		if !(t.threshold > 0 && t.rate > 0 && t.rate <= 1 && t.mean >= 0) {
 			return false
@@ -236,9 +238,9 @@ func (s *Season) sound() bool {
 	for _, x := range s.week {
 		sum += x * 0
 	}
-	for _, x := range s.scatter {
-		sum += x * 0
-		if x < 0 {
+	for i, x := range s.scatter {
+		sum += (x + s.scatterB[i]) * 0
+		if x < 0 || s.scatterB[i] < 0 {
 			return false
 		}
 	}

@@ -44,8 +44,10 @@ type Core struct {
 	// The dependence of scatter on the number of records, see records.go.
 	inverse, inverse2, error2, errorInverse float32
 
-	tailA, tailB tail
-	rank         rankTail
+	drift, driftSquare float64 // moving mean of clipped B, and its mean square
+
+	tailA, tailB, tailC tail
+	rank                rankTail
 
 	shortRun, longRun int16  // length of the run of one-sided outliers; the sign is its side
 	zeroRun           uint32 // zeros since the last other value
@@ -56,6 +58,7 @@ func (c *Core) Init(p *Params) {
 	*c = Core{lastMs: math.MinInt64}
 	c.tailA.init()
 	c.tailB.init()
+	c.tailC.init()
 	c.rank.init()
 }
 

@@ -1,7 +1,10 @@
 package series
 
 import (
+	"fmt"
 	"math"
+	"os"
+	"strconv"
 
 	"tidemark/engine/num"
 	"tidemark/engine/spec"
@@ -38,16 +41,18 @@ type Verdict struct {
 	Ready bool
 
 	// What Learn needs and Judge already computed.
-	raw                     float64 // ranking evidence before its own tail
-	zA, zB                  float64 // sided
-	short, long             float64
-	sigma, scale            float64
-	hourScatter, countScale float64
-	dayPlace, weekPlace     place
-	dayCurve, weekCurve     float64
-	pred                    [experts]float64
-	feature                 [features]float64
-	hasSeason               bool
+	raw                   float64 // ranking evidence before its own tail
+	zA, zB, zC            float64 // sided
+	drift                 float64
+	short, long           float64
+	sigma, scale          float64
+	hourScatter, hourLong float64
+	countScale            float64
+	dayPlace, weekPlace   place
+	dayCurve, weekCurve   float64
+	pred                  [experts]float64
+	feature               [features]float64
+	hasSeason             bool
 }
 
 // largest is the largest value that is learned. Beyond it squares could
@@ -81,7 +86,7 @@ func (p *Params) predict(c *Core, s *Season, x Sample, v *Verdict) {
 	v.pred[expMid] = c.mid
 	v.pred[expTrend] = c.trendLevel + c.trend
 	v.pred[expSlow] = c.slow
-	v.hourScatter = 1
+	v.hourScatter, v.hourLong = 1, 1
 	if s != nil {
 		p.predictSeason(c, s, x, v)
 		v.short = v.pred[best(c, 0, shortExperts)]
@@ -94,7 +99,7 @@ func (p *Params) predict(c *Core, s *Season, x Sample, v *Verdict) {
 	recent, lasting := normalFromMeanAbs*c.recent, normalFromMeanAbs*c.lasting*v.hourScatter
 	v.countScale = p.countScale(c, x.Count)
 	v.sigma = math.Sqrt((recent*recent+lasting*lasting)/2)*v.countScale + floor
-	v.scale = normalFromMeanAbs*c.longScale*v.countScale + floor
+	v.scale = normalFromMeanAbs*c.longScale*v.hourLong*v.countScale + floor
 	v.Typical = v.short
 }
 
@@ -109,8 +114,9 @@ func (p *Params) predictSeason(c *Core, s *Season, x Sample, v *Verdict) {
 	if p.daySlots > 0 {
 		v.dayPlace = placeAt(at, day, p.daySlotSec, p.span, p.daySlots)
 		v.dayCurve = s.dayAt(v.dayPlace)
-		if h := s.scatter[hourOfDay(at)]; h > 0 {
-			v.hourScatter = math.Max(0.2, float64(h))
+		if h := hourOfDay(at); s.scatter[h] > 0 {
+			v.hourScatter = math.Max(0.2, float64(s.scatter[h]))
+			v.hourLong = math.Max(HB, float64(s.scatterB[h]))
 		}
 	}
 	if p.weekSlots > 0 {
@@ -152,11 +158,15 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 	}
 	zB := (x - v.long) / v.scale
 	v.zA, v.zB = p.sided(zA), p.sided(zB)
+	p.judgeDrift(c, zB, v)
 	absA, absB := math.Abs(v.zA), math.Abs(v.zB)
 	logA, logB := c.tailA.logTail(absA), c.tailB.logTail(absB)
 	v.LogProb = eitherOf2(math.Min(logA, logB))
 	novelty := p.novelty(c, x, v)
 	v.raw = combine(-logA/math.Ln10, -logB/math.Ln10, absA, absB, novelty)
+	logC := c.tailC.logTail(math.Abs(v.zC))
+	v.raw = math.Max(v.raw, W*lasting(-logC/math.Ln10, math.Abs(v.zC)))
+	v.raw = math.Max(v.raw, WB*lasting(-logB/math.Ln10, absB))
 	v.raw *= math.Min(1, 0.3+0.7*c.seen/p.full)
 	v.Ready = c.seen >= p.quiet
 	if v.Ready {
@@ -182,6 +192,19 @@ func combine(lA, lB, zA, zB, novelty float64) float64 {
 	cal := (lA + lB) / 2
 	size := math.Log2((1 + zA/3) * (1 + zB/3))
 	return math.Max(math.Min(cal, size), math.Min(novelty, math.Sqrt(cal*size)))
+}
+
+const driftClip = 6
+
+// judgeDrift is the multi-bucket channel: the moving mean of B, so that mild
+// deviations that last count as much as a strong one that does not.
+func (p *Params) judgeDrift(c *Core, zB float64, v *Verdict) {
+	v.drift = num.Toward(c.drift, p.gainDrift, num.Clamp(zB, -driftClip, driftClip))
+	v.zC = p.sided(v.drift / math.Sqrt(c.driftSquare+1e-6))
+}
+
+func lasting(cal, z float64) float64 {
+	return math.Min(cal, 2*math.Log2(1+z/3))
 }
 
 const (
@@ -212,4 +235,19 @@ func (p *Params) novelty(c *Core, x float64, v *Verdict) float64 {
 		return 0
 	}
 	return math.Min(maxNovelty, 2+12*most) * math.Min(1, c.seen/p.noveltyFull)
+}
+
+// Debug is a scratch helper.
+func (v *Verdict) Debug() string {
+	return fmt.Sprintf("zA %.1f zB %.1f zC %.1f raw %.2f long %.0f", v.zA, v.zB, v.zC, v.raw, v.long)
+}
+
+var HB = envf("HB", 0.2)
+var W, WB = envf("W", 0), envf("WB", 0)
+
+func envf(k string, d float64) float64 {
+	if f, err := strconv.ParseFloat(os.Getenv(k), 64); err == nil {
+		return f
+	}
+	return d
 }

@@ -15,6 +15,8 @@ const (
 	maxRun = 60
 	// rangeStep bounds how far one value may widen a range, in widths.
 	rangeStep = 3
+	// maxHourRatio bounds one error in the scatter of its hour.
+	maxHourRatio = 20
 )
 
 // Learn takes the sample into the model. v is Judge's verdict about the same
@@ -54,7 +56,7 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 		c.err[i] = num.Toward(c.err[i], c.gainAt(m), math.Abs(target-v.pred[i]))
 	}
 	if s != nil {
-		p.learnSeason(c, s, x, v, xc, xl, math.Abs(clipped))
+		p.learnSeason(c, s, x, v, xc, xl)
 	}
 	c.last = value
 	c.fast = num.Toward(c.fast, math.Max(p.gainFast, 1/(c.seen+1)), xc)
@@ -67,7 +69,7 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 	c.meanAbs = num.Toward(c.meanAbs, c.gainAt(p.meanAbsMemory), math.Abs(xc))
 	c.recent = num.Toward(c.recent, c.gainAt(p.recentMemory), math.Abs(clipped))
 	c.lasting = num.Toward(c.lasting, c.gainAt(p.longScaleMemory), math.Abs(clipped)/v.hourScatter)
-	c.longScale = num.Toward(c.longScale, c.gainAt(p.longScaleMemory), math.Abs(clippedLong))
+	c.longScale = num.Toward(c.longScale, c.gainAt(p.longScaleMemory), math.Abs(clippedLong)/v.hourLong)
 	c.seen++
 	c.lastMs = x.StartMs
 	if value == 0 {
@@ -113,6 +115,9 @@ func clip(e, scale float64, run *int16, perRun float64) float64 {
 func (p *Params) learnTails(c *Core, v *Verdict) {
 	c.tailA.learn(math.Abs(v.zA), p.gainCrowd, c.seen)
 	c.tailB.learn(math.Abs(v.zB), p.gainCrowd, c.seen)
+	c.tailC.learn(math.Abs(v.zC), p.gainDrift/2, c.seen)
+	c.drift = v.drift
+	c.driftSquare = num.Toward(c.driftSquare, c.gainAt(p.longScaleMemory), v.drift*v.drift)
 	c.rank.learn(v.raw, p.eventApart, p.rankPeriod, c.seen)
 }
 
@@ -134,7 +139,7 @@ func (p *Params) learnRanges(c *Core, v *Verdict) {
 	}
 }
 
-func (p *Params) learnSeason(c *Core, s *Season, x Sample, v *Verdict, xc, xl, absE float64) {
+func (p *Params) learnSeason(c *Core, s *Season, x Sample, v *Verdict, xc, xl float64) {
 	// The curve learns what the short prediction makes of x, so that outliers
 	// stay out of it; the level it deviates from is the slow one.
 	if p.daySlots > 0 {
@@ -149,18 +154,18 @@ func (p *Params) learnSeason(c *Core, s *Season, x Sample, v *Verdict, xc, xl, a
 	c.weekMean = num.Toward(c.weekMean, g, xc-v.weekCurve)
 	c.daySlow = num.Toward(c.daySlow, c.gainAt(p.slowMemory), xl-v.dayCurve)
 	c.weekSlow = num.Toward(c.weekSlow, c.gainAt(p.slowMemory), xl-v.weekCurve)
-	if p.daySlots > 0 && c.lasting > 0 {
+	if p.daySlots > 0 {
 		h := hourOfDay(p.at(x.StartMs))
-		ratio := absE / (c.lasting + scaleFloor(c.meanAbs))
-		if s.scatter[h] == 0 {
-			s.scatter[h] = 1
-		}
-		s.scatter[h] = float32(num.Toward(float64(s.scatter[h]), hourScatterGain(p), math.Min(ratio, 20)))
+		floor := scaleFloor(c.meanAbs)
+		learnScatter(&s.scatter[h], math.Abs(xc-v.short), c.lasting+floor, p.gainHour)
+		learnScatter(&s.scatterB[h], math.Abs(xl-v.long), c.longScale+floor, p.gainHour)
 	}
 }
 
-// hourScatterGain lets an hour of the day remember two weeks of its buckets,
-// and at least 50.
-func hourScatterGain(p *Params) float64 {
-	return 1 / math.Max(50, 14*hour/p.span)
+// learnScatter moves the relative scatter of one hour of the day.
+func learnScatter(hour *float32, e, usual, gain float64) {
+	if *hour == 0 {
+		*hour = 1
+	}
+	*hour = float32(num.Toward(float64(*hour), gain, math.Min(e/usual, maxHourRatio)))
 }

@@ -34,16 +34,17 @@ var (
 	midLevelMemory   = memory{83 * minute, 16}
 	trendMemory      = memory{3 * hour, 30}
 	offsetMemory     = memory{33 * minute, 6}
-	slowLevelMemory  = memory{day, 20}
+	slowLevelMemory  = memory{envf("SL", 1) * day, 20}
 	shortErrorMemory = memory{8 * hour, 100}
 	longErrorMemory  = memory{42 * hour, 200}
 	// A recent scale of a quarter of this raised false alerts by a tenth.
 	recentScaleMemory = memory{8 * hour, 100}
 	// A long scale of a third of this lost 1 to 6 points of benchmark score:
 	// anomalies must not widen the scale they are measured by.
-	longScaleMemory = memory{12 * day, 1000}
+	longScaleMemory = memory{12 * day, envf("LS", 1000)}
 	// Novelty that never forgets stops seeing anything after one extreme.
 	rangeMemory = memory{35 * day, 1000}
+	driftMemory = memory{envf("DH", 6) * hour, 12}
 	// crowdMemory: excesses this close together are one event.
 	crowdMemory    = memory{25 * minute, 5}
 	rankPeriodTime = memory{week, 1000}
@@ -81,8 +82,8 @@ type Params struct {
 	daySlotSec, weekSlotSec   float64
 	daySlotRows, weekSlotRows float64 // buckets per visit of a slot
 
-	gainFast, gainMid, gainTrend, gainOffset, damping float64
-	gainRecent, gainCrowd, eventApart, rankPeriod     float64
+	gainFast, gainMid, gainTrend, gainOffset, damping                  float64
+	gainRecent, gainCrowd, gainDrift, gainHour, eventApart, rankPeriod float64
 
 	slowMemory, shortMemory, longMemory, recentMemory  float64
 	longScaleMemory, rangeMemory, meanAbsMemory        float64
@@ -118,6 +119,8 @@ func NewParams(fn spec.Function, bucketSpanMs int64) *Params {
 	gain := func(m memory) float64 { return 1 / m.in(span) }
 	p.gainFast, p.gainMid, p.gainOffset = gain(fastLevelMemory), gain(midLevelMemory), gain(offsetMemory)
 	p.gainTrend, p.damping = gain(trendMemory), 1-gain(trendDampingTime)
+	p.gainDrift = gain(driftMemory)
+	p.gainHour = 1 / math.Max(50, 14*hour/span)
 	p.gainRecent, p.gainCrowd = gain(recentScaleMemory), gain(crowdMemory)
 	p.eventApart, p.rankPeriod = crowdMemory.in(span), rankPeriodTime.in(span)
 	p.slowMemory = slowLevelMemory.in(span)

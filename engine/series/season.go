@@ -9,7 +9,8 @@ import "math"
 type Season struct {
 	day       [maxDaySlots]float32
 	week      [maxWeekSlots]float32
-	scatter   [24]float32
+	scatter   [24]float32 // of the short residual, relative to its mean
+	scatterB  [24]float32 // of the long one
 	dayVisit  [maxDaySlots]uint8
 	weekVisit [maxWeekSlots / 2]uint8 // two of four bits each
 }

@@ -1,0 +1,302 @@
+package engine
+
+import (
+	"math"
+	"slices"
+
+	"tidemark/engine/gather"
+	"tidemark/engine/result"
+	"tidemark/engine/series"
+	"tidemark/engine/spec"
+)
+
+// recordThreshold is the natural logarithm of the probability below which a
+// value may become an anomaly record (3.5 %).
+const recordThreshold = -3.3524
+
+// output is what finalizing one bucket yields in one shard.
+type output struct {
+	findings []finding
+	judged   int
+}
+
+// finding is a value that may become an anomaly record.
+type finding struct {
+	detector uint32
+	group    uint32
+	state    state
+	verdict  series.Verdict
+	blames   []blame
+}
+
+// finalizeUntil finalizes every bucket that a time t makes due.
+func (e *Engine) finalizeUntil(t int64, emit Emit) {
+	for {
+		due := e.clock.Due(t)
+		if due == 0 {
+			return
+		}
+		if n := min(due, e.uneventful()); n > 0 {
+			e.pass(n, emit)
+		} else {
+			e.finalize(emit)
+		}
+	}
+}
+
+// uneventful is how many buckets from the last finalized end on have nothing
+// gathered and no series to look at.
+func (e *Engine) uneventful() int64 {
+	n := int64(math.MaxInt64)
+	for i := len(e.events) - 1; i >= 0; i-- {
+		if e.events[i] > 0 {
+			n = int64(i)
+		}
+	}
+	number := e.clock.Number(e.clock.LastFinalizedMs)
+	for _, s := range e.shards {
+		if len(s.active) > 0 {
+			return 0
+		}
+		for i, b := range s.open {
+			if !b.Empty() {
+				n = min(n, int64(i))
+				break
+			}
+		}
+		if due, ok := s.wheel.Next(); ok {
+			n = min(n, max(due-number, 0))
+		}
+	}
+	return n
+}
+
+// pass finalizes n buckets in which nothing happens.
+func (e *Engine) pass(n int64, emit Emit) {
+	start := e.clock.LastFinalizedMs
+	e.clock.LastFinalizedMs += n * e.clock.SpanMs
+	e.shiftOpen(min(n, int64(len(e.events))))
+	last := e.clock.Number(e.clock.LastFinalizedMs) - 1
+	for _, s := range e.shards {
+		s.wheel.Advance(last, nil)
+	}
+	if !e.clock.Started {
+		return
+	}
+	if before := (e.clock.FirstFullMs - start) / e.clock.SpanMs; before > 0 {
+		start += before * e.clock.SpanMs
+		n -= before
+	}
+	if n > 0 {
+		e.emptyBuckets(start, n, emit)
+	}
+}
+
+// emptyBuckets adds n empty buckets to the run that will be emitted.
+func (e *Engine) emptyBuckets(start, n int64, emit Emit) {
+	if q := &e.quiet; q.Run > 0 && q.StartMs+q.Run*q.SpanMs == start {
+		q.Run += n
+		return
+	}
+	e.endRun(emit)
+	e.quiet = result.Bucket{StartMs: start, SpanMs: e.clock.SpanMs, Run: n}
+}
+
+// endRun emits the run of empty buckets, if there is one.
+func (e *Engine) endRun(emit Emit) {
+	if e.quiet.Run > 0 {
+		b := e.quiet
+		e.quiet = result.Bucket{}
+		emit(&b)
+	}
+}
+
+// finalize judges, reports and learns the bucket that starts at the last
+// finalized end.
+func (e *Engine) finalize(emit Emit) {
+	start := e.clock.LastFinalizedMs
+	number := e.clock.Number(start)
+	e.opt.Parallel(shardCount, func(i int) { e.shards[i].finalize(e, number, start) })
+	count := e.events[0]
+	reported := e.clock.Started && start >= e.clock.FirstFullMs
+	if reported {
+		b := e.assemble(start, count, false)
+		if count == 0 && len(b.Records) == 0 && b.Score == 0 {
+			e.emptyBuckets(start, 1, emit)
+		} else {
+			e.endRun(emit)
+			emit(b)
+		}
+	}
+	for _, s := range e.shards {
+		e.cost += judgeCost * int64(s.out.judged)
+		s.out = output{findings: s.out.findings[:0]}
+	}
+	e.cost++
+	e.memory.peak = max(e.memory.peak, e.bytes()+e.gathered())
+	e.memory.failing = false
+	e.updateStatus()
+	e.clock.LastFinalizedMs += e.clock.SpanMs
+	e.shiftOpen(1)
+	e.tidyNames()
+}
+
+// updateStatus follows how full the memory is. hard_limit stays until the job
+// closes or uses little again, so that nobody misses it.
+func (e *Engine) updateStatus() {
+	limit := e.config.ModelMemoryLimit
+	if limit <= 0 {
+		e.memory.status = result.MemoryOK
+		return
+	}
+	bytes := e.bytes() + e.openEstimate()
+	switch {
+	case e.memory.status == result.MemoryHard && float64(bytes) > 0.5*float64(limit):
+	case float64(bytes) > softShare*float64(limit):
+		e.memory.status = result.MemorySoft
+	default:
+		e.memory.status = result.MemoryOK
+	}
+}
+
+// finalize judges and learns one bucket in one shard: the series with records,
+// those that had some in the bucket before, and those whose silence is due.
+func (s *shard) finalize(e *Engine, number, start int64) {
+	open := s.open[0]
+	due := s.wheel.Advance(number, nil)
+	if open.Empty() && len(due) == 0 && len(s.active) == 0 {
+		return
+	}
+	shares := open.SharesByCell()
+	cells := open.Cells()
+	order := make([]uint32, len(cells))
+	for i := range order {
+		order[i] = uint32(i)
+	}
+	slices.SortFunc(order, func(a, b uint32) int { return cmpInt(int64(cells[a].Series), int64(cells[b].Series)) })
+
+	silent := s.visits[:0]
+	for _, i := range s.active {
+		if !open.Touched(i) {
+			silent = append(silent, i)
+		}
+	}
+	for _, i := range due {
+		if st := s.cores.Get(i); st.used && st.due == number && !open.Touched(i) {
+			silent = append(silent, i)
+		}
+	}
+	slices.Sort(silent)
+	silent = slices.Compact(silent)
+	s.visits = silent
+
+	s.active = s.active[:0]
+	for _, i := range order {
+		var list []uint32
+		if shares != nil {
+			list = shares[i]
+		}
+		s.visit(e, cells[i].Series, &cells[i], list, number, start)
+	}
+	for _, i := range silent {
+		s.visit(e, i, nil, nil, number, start)
+		s.wait(e, i, number, start)
+	}
+	slices.Sort(s.active)
+}
+
+// visit judges one series in one bucket and learns from it. cell is nil for a
+// bucket without records.
+func (s *shard) visit(e *Engine, i uint32, cell *gather.Cell, shares []uint32, number, start int64) {
+	st := s.cores.Mut(i)
+	d := e.groups.Get(st.group).detector
+	p, fn := e.params[d], e.config.Detectors[d].Function
+	season := s.mutableSeason(st)
+	if fn.ZeroWhenEmpty() && st.last != math.MinInt64 {
+		if owed := number - 1 - st.last; owed > 0 {
+			p.LearnZeros(&st.core, season, (st.last+1)*e.clock.SpanMs, owed)
+		}
+	}
+	x := series.Sample{StartMs: start}
+	if cell != nil {
+		x = sampleOf(fn, cell, start)
+	}
+	v := p.Judge(&st.core, season, x)
+	s.out.judged++
+	if v.Ready && v.LogProb < recordThreshold && v.Score > 0 {
+		f := finding{detector: d, group: st.group, state: *st, verdict: v}
+		if cell != nil {
+			f.blames = e.blame(s.open[0], p, st, season, cell, shares, &v, start)
+		}
+		s.out.findings = append(s.out.findings, f)
+	}
+	p.Learn(&st.core, season, x, &v)
+	if st.season == 0 && p.WantsSeason(&st.core) {
+		st.season = s.seasons.Alloc() + 1
+	}
+	st.last, st.due = number, never
+	if cell != nil && fn.ZeroWhenEmpty() {
+		s.active = append(s.active, i)
+	}
+}
+
+func (s *shard) mutableSeason(st *state) *series.Season {
+	if st.season == 0 {
+		return nil
+	}
+	return s.seasons.Mut(st.season - 1)
+}
+
+// wait puts a series that was silent in bucket number into the wheel, until
+// its silence may matter.
+func (s *shard) wait(e *Engine, i uint32, number, start int64) {
+	st := s.cores.Mut(i)
+	d := e.groups.Get(st.group).detector
+	n, _ := e.params[d].SilenceDue(&st.core, s.seasonOf(st), start+e.clock.SpanMs)
+	st.due = number + 1 + max(n, 0)
+	s.wheel.Add(i, st.due)
+}
+
+// sampleOf is the value of a cell under a function.
+func sampleOf(fn spec.Function, c *gather.Cell, start int64) series.Sample {
+	x := series.Sample{StartMs: start, Count: c.Count}
+	switch fn.Base() {
+	case spec.Count, spec.NonZeroCount:
+		x.Value = c.Count
+	case spec.Sum, spec.NonNullSum:
+		x.Value = c.Sum
+	case spec.Mean:
+		x.Value = c.Sum / c.Count
+	case spec.Min:
+		x.Value = c.Min
+	case spec.Max:
+		x.Value = c.Max
+	}
+	return x
+}
+
+// skipSeries moves every series over a gap that is not to be learned, from
+// bucket number from to bucket number to.
+func (e *Engine) skipSeries(from, to int64) {
+	for _, s := range e.shards {
+		s.wheel.Advance(to-1, nil)
+		for i := uint32(0); i < s.cores.Limit(); i++ {
+			if !s.cores.Get(i).used {
+				continue
+			}
+			st := s.cores.Mut(i)
+			d := e.groups.Get(st.group).detector
+			if !e.config.Detectors[d].Function.ZeroWhenEmpty() || st.last == math.MinInt64 {
+				continue
+			}
+			if owed := from - 1 - st.last; owed > 0 {
+				e.params[d].LearnZeros(&st.core, s.mutableSeason(st), (st.last+1)*e.clock.SpanMs, owed)
+			}
+			st.last = max(st.last, to-1)
+			if st.due != never {
+				st.due = to
+				s.wheel.Add(i, to)
+			}
+		}
+	}
+}
