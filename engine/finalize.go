@@ -74,6 +74,7 @@ func (e *Engine) uneventful() int64 {
 // pass finalizes n buckets in which nothing happens.
 func (e *Engine) pass(n int64, emit Emit) {
 	start := e.clock.LastFinalizedMs
+	e.memory.failing = false
 	e.clock.LastFinalizedMs += n * e.clock.SpanMs
 	e.shiftOpen(min(n, int64(len(e.events))))
 	last := e.clock.Number(e.clock.LastFinalizedMs) - 1
@@ -128,17 +129,24 @@ func (e *Engine) finalize(emit Emit) {
 			emit(b)
 		}
 	}
+	judged := 0
 	for _, s := range e.shards {
-		e.cost += judgeCost * int64(s.out.judged)
+		judged += s.out.judged
 		s.out = output{findings: s.out.findings[:0]}
 	}
-	e.cost++
-	e.memory.peak = max(e.memory.peak, e.bytes()+e.gathered())
+	e.cost += 1 + judgeCost*int64(judged)
 	e.memory.failing = false
-	e.updateStatus()
+	// A bucket that only a stale entry of a wheel made worth a look changes
+	// nothing: after a restore the wheels have no such entries.
+	if judged > 0 || count > 0 {
+		e.memory.peak = max(e.memory.peak, e.bytes()+e.gathered())
+		e.updateStatus()
+	}
 	e.clock.LastFinalizedMs += e.clock.SpanMs
 	e.shiftOpen(1)
-	e.tidyNames()
+	if judged > 0 || count > 0 {
+		e.tidyNames()
+	}
 }
 
 // updateStatus follows how full the memory is. hard_limit stays until the job

@@ -277,6 +277,18 @@ func (e *Engine) ModelSize() result.ModelSize {
 	for _, s := range e.shards {
 		m.Series += int64(s.cores.Len())
 	}
-	m.ByValues = e.memoryByValues()
+	if e.splitsBy() {
+		m.ByValues = m.Series
+	}
 	return m
+}
+
+// splitsBy reports whether a detector has a by field.
+func (e *Engine) splitsBy() bool {
+	for d := range e.columns.detectors {
+		if e.columns.detectors[d].by >= 0 {
+			return true
+		}
+	}
+	return false
 }

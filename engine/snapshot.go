@@ -1,0 +1,463 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+
+	"tidemark/engine/bucket"
+	"tidemark/engine/codec"
+	"tidemark/engine/gather"
+	"tidemark/engine/names"
+	"tidemark/engine/pages"
+	"tidemark/engine/result"
+	"tidemark/engine/series"
+	"tidemark/engine/spec"
+	"tidemark/engine/wheel"
+)
+
+// Snapshot format: magic, version, the build that wrote it, then sections of
+// (kind, length, bytes, CRC32C). docs/format/snapshot.md has the details.
+const (
+	magic           = "TIDESNAP"
+	snapshotVersion = 1
+)
+
+// Errors of Restore, to be told apart with errors.Is.
+var (
+	// ErrVersion: the snapshot was written in a format this build cannot read.
+	ErrVersion = errors.New("snapshot of another format version")
+	// ErrCorrupt: the bytes are not what was written.
+	ErrCorrupt = errors.New("snapshot is damaged")
+)
+
+// Kinds of sections, in the order they stand.
+const (
+	sectionHead byte = iota + 1
+	sectionNames
+	sectionGroups
+	sectionShard // one per shard
+	sectionEnd
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Frozen is the state of an engine at one moment. It shares the engine's pages,
+// which the engine copies before it changes them, so it may be written by
+// another goroutine while the engine goes on.
+type Frozen struct {
+	build  string
+	head   []byte
+	names  names.View
+	groups pages.View[group]
+	shards [shardCount]frozenShard
+}
+
+type frozenShard struct {
+	cores   pages.View[state]
+	seasons pages.View[series.Season]
+	active  []uint32
+	now     int64
+	open    []*gather.Bucket
+}
+
+// Freeze returns the state as it is. It costs a step per page and a copy of
+// what the open buckets have gathered.
+func (e *Engine) Freeze() *Frozen {
+	f := e.freeze()
+	e.cost = 0
+	return f
+}
+
+func (e *Engine) freeze() *Frozen {
+	f := &Frozen{build: e.opt.Build, head: e.appendHead(nil), names: e.names.Freeze(), groups: e.groups.Freeze()}
+	for i, s := range e.shards {
+		open := make([]*gather.Bucket, len(s.open))
+		for n, b := range s.open {
+			open[n] = b.Clone()
+		}
+		f.shards[i] = frozenShard{cores: s.cores.Freeze(), seasons: s.seasons.Freeze(),
+			active: append([]uint32(nil), s.active...), now: s.wheel.Now(), open: open}
+	}
+	return f
+}
+
+// appendHead encodes everything that is not per series.
+func (e *Engine) appendHead(dst []byte) []byte {
+	dst = codec.AppendUvarint(dst, shardCount)
+	dst = codec.AppendBool(dst, e.config != nil)
+	if e.config == nil {
+		return dst
+	}
+	dst = e.config.Append(dst)
+	dst = codec.AppendBool(dst, e.open)
+	dst = codec.AppendBool(dst, e.clock.Set)
+	dst = codec.AppendBool(dst, e.clock.Started)
+	dst = codec.AppendVarint(dst, e.clock.LastFinalizedMs)
+	dst = codec.AppendVarint(dst, e.clock.FirstFullMs)
+	dst = e.diag.Append(dst)
+	dst = appendCounts(dst, &e.totals)
+	dst = appendCounts(dst, &e.upload)
+	dst = codec.AppendUvarint(dst, uint64(len(e.events)))
+	for _, n := range e.events {
+		dst = codec.AppendFloat(dst, n)
+	}
+	m := &e.memory
+	dst = codec.AppendString(dst, string(m.status))
+	for _, n := range []int64{m.peak, m.evicted, m.refused, m.failures} {
+		dst = codec.AppendVarint(dst, n)
+	}
+	dst = codec.AppendBool(dst, m.failing)
+	return e.keys.append(dst)
+}
+
+// WriteTo writes the snapshot. It may run while the engine goes on.
+func (f *Frozen) WriteTo(w io.Writer) (int64, error) {
+	out := &sections{w: w}
+	head := append([]byte(magic), snapshotVersion)
+	out.write(codec.AppendString(head, f.build))
+	out.section(sectionHead, f.head)
+	out.section(sectionNames, f.names.Append(nil))
+	out.section(sectionGroups, f.appendGroups(nil))
+	var buf []byte
+	for i := range f.shards {
+		buf = f.shards[i].append(buf[:0])
+		out.section(sectionShard, buf)
+	}
+	out.section(sectionEnd, nil)
+	return out.written, out.err
+}
+
+type sections struct {
+	w       io.Writer
+	written int64
+	err     error
+}
+
+func (s *sections) write(b []byte) {
+	if s.err != nil {
+		return
+	}
+	n, err := s.w.Write(b)
+	s.written += int64(n)
+	s.err = err
+}
+
+func (s *sections) section(kind byte, b []byte) {
+	s.write(codec.AppendU64([]byte{kind}, uint64(len(b))))
+	s.write(b)
+	s.write(codec.AppendU32(nil, crc32.Checksum(b, castagnoli)))
+}
+
+func (f *Frozen) appendGroups(dst []byte) []byte {
+	dst = codec.AppendU32(dst, f.groups.Limit)
+	dst = appendNumbers(dst, f.groups.Free)
+	for i := uint32(0); i < f.groups.Limit; i++ {
+		g := f.groups.Get(i)
+		dst = codec.AppendBool(dst, g.used)
+		if g.used {
+			dst = codec.AppendU32(codec.AppendU32(dst, g.detector), uint32(g.partition))
+			dst = codec.AppendVarint(dst, g.startMs)
+		}
+	}
+	return dst
+}
+
+func appendNumbers(dst []byte, list []uint32) []byte {
+	dst = codec.AppendUvarint(dst, uint64(len(list)))
+	for _, n := range list {
+		dst = codec.AppendU32(dst, n)
+	}
+	return dst
+}
+
+func decodeNumbers(r *codec.Reader, limit uint32) []uint32 {
+	n := r.Count(4)
+	var list []uint32
+	for range n {
+		v := r.U32()
+		if v >= limit {
+			r.Fail("number %d of %d", v, limit)
+			return nil
+		}
+		list = append(list, v)
+	}
+	return list
+}
+
+func (s *frozenShard) append(dst []byte) []byte {
+	dst = codec.AppendVarint(dst, s.now)
+	dst = codec.AppendU32(dst, s.seasons.Limit)
+	dst = appendNumbers(dst, s.seasons.Free)
+	dst = codec.AppendU32(dst, s.cores.Limit)
+	dst = appendNumbers(dst, s.cores.Free)
+	for i := uint32(0); i < s.cores.Limit; i++ {
+		st := s.cores.Get(i)
+		dst = codec.AppendBool(dst, st.used)
+		if !st.used {
+			continue
+		}
+		dst = codec.AppendU32(codec.AppendU32(codec.AppendU32(dst, st.group), uint32(st.by)), st.season)
+		dst = codec.AppendVarint(codec.AppendVarint(codec.AppendVarint(dst, st.last), st.touched), st.due)
+		dst = st.core.Append(dst)
+		if st.season != 0 {
+			dst = s.seasons.Get(st.season - 1).Append(dst)
+		}
+	}
+	dst = appendNumbers(dst, s.active)
+	dst = codec.AppendUvarint(dst, uint64(len(s.open)))
+	for _, b := range s.open {
+		dst = b.Append(dst)
+	}
+	return dst
+}
+
+// Hash is a hash of the whole state, for tests.
+func (e *Engine) Hash() uint64 {
+	h := &hasher{}
+	build := e.opt.Build
+	e.opt.Build = ""
+	e.freeze().WriteTo(h)
+	e.opt.Build = build
+	return h.sum
+}
+
+type hasher struct{ sum uint64 }
+
+func (h *hasher) Write(b []byte) (int, error) {
+	h.sum = names.Mix(h.sum ^ names.Hash(b))
+	return len(b), nil
+}
+
+// Restore reads what WriteTo wrote. The engine goes on exactly as the frozen
+// one would have.
+func Restore(r io.Reader, opt Options) (*Engine, error) {
+	e := New(opt)
+	in := &sectionReader{r: r}
+	if err := in.header(); err != nil {
+		return nil, err
+	}
+	steps := []struct {
+		kind byte
+		read func(*codec.Reader)
+	}{{sectionHead, e.decodeHead}, {sectionNames, e.decodeNames}, {sectionGroups, e.decodeGroups}}
+	for i := range e.shards {
+		steps = append(steps, struct {
+			kind byte
+			read func(*codec.Reader)
+		}{sectionShard, func(r *codec.Reader) { e.decodeShard(r, i) }})
+	}
+	for _, step := range append(steps, struct {
+		kind byte
+		read func(*codec.Reader)
+	}{sectionEnd, func(*codec.Reader) {}}) {
+		b, err := in.section(step.kind)
+		if err != nil {
+			return nil, err
+		}
+		reader := codec.NewReader(b)
+		step.read(reader)
+		if err := reader.Done(); err != nil {
+			return nil, fmt.Errorf("%w: section %d before byte %d: %w", ErrCorrupt, step.kind, in.offset, err)
+		}
+	}
+	return e, nil
+}
+
+type sectionReader struct {
+	r      io.Reader
+	offset int64
+}
+
+func (s *sectionReader) full(b []byte) error {
+	n, err := io.ReadFull(s.r, b)
+	s.offset += int64(n)
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return fmt.Errorf("%w: it ends at byte %d", ErrCorrupt, s.offset)
+	}
+	return err
+}
+
+// header reads what stands before the sections.
+func (s *sectionReader) header() error {
+	b := make([]byte, len(magic)+1)
+	if err := s.full(b); err != nil {
+		return err
+	}
+	if string(b[:len(magic)]) != magic {
+		return fmt.Errorf("%w: it does not begin as a snapshot does", ErrCorrupt)
+	}
+	if v := b[len(magic)]; v != snapshotVersion {
+		return fmt.Errorf("%w: version %d, this build reads %d", ErrVersion, v, snapshotVersion)
+	}
+	var length [1]byte
+	if err := s.full(length[:]); err != nil {
+		return err
+	}
+	if length[0] >= 0x80 {
+		return fmt.Errorf("%w: the name of its build is too long", ErrCorrupt)
+	}
+	return s.full(make([]byte, length[0]))
+}
+
+// section reads one section and checks it.
+func (s *sectionReader) section(kind byte) ([]byte, error) {
+	head := make([]byte, 9)
+	if err := s.full(head); err != nil {
+		return nil, err
+	}
+	at := s.offset
+	if head[0] != kind {
+		return nil, fmt.Errorf("%w: section %d at byte %d where %d belongs", ErrCorrupt, head[0], at, kind)
+	}
+	body, err := s.body(codec.NewReader(head[1:]).U64())
+	if err != nil {
+		return nil, err
+	}
+	sum := make([]byte, 4)
+	if err := s.full(sum); err != nil {
+		return nil, err
+	}
+	if codec.NewReader(sum).U32() != crc32.Checksum(body, castagnoli) {
+		return nil, fmt.Errorf("%w: checksum of section %d at byte %d does not match", ErrCorrupt, kind, at)
+	}
+	return body, nil
+}
+
+// body reads length bytes in steps, so that a forged length cannot allocate
+// more than the file holds.
+func (s *sectionReader) body(length uint64) ([]byte, error) {
+	const step = 16 << 20
+	var body []byte
+	for length > 0 {
+		n := min(length, step)
+		at := len(body)
+		body = append(body, make([]byte, n)...)
+		if err := s.full(body[at:]); err != nil {
+			return nil, err
+		}
+		length -= n
+	}
+	return body, nil
+}
+
+func (e *Engine) decodeHead(r *codec.Reader) {
+	if n := r.Uvarint(); n != shardCount {
+		r.Fail("%d shards, this build has %d", n, shardCount)
+		return
+	}
+	if !r.Bool() {
+		return
+	}
+	c := spec.Decode(r)
+	if r.Err() != nil {
+		return
+	}
+	if c.LatencyBuckets() > int64(r.Left()) {
+		r.Fail("a latency of %d ms with %d bytes left", c.LatencyMs, r.Left())
+		return
+	}
+	e.open = r.Bool()
+	e.clock.Set, e.clock.Started = r.Bool(), r.Bool()
+	e.clock.LastFinalizedMs, e.clock.FirstFullMs = r.Varint(), r.Varint()
+	e.diag = bucket.DecodeDiagnostics(r, c.BucketSpanMs)
+	e.totals, e.upload = decodeCounts(r), decodeCounts(r)
+	e.events = make([]float64, r.Count(8))
+	for i := range e.events {
+		e.events[i] = r.Float()
+	}
+	m := &e.memory
+	m.status = result.MemoryStatus(r.Text())
+	for _, n := range []*int64{&m.peak, &m.evicted, &m.refused, &m.failures} {
+		*n = r.Varint()
+	}
+	m.failing = r.Bool()
+	e.keys = decodeKeys(r)
+	if r.Err() == nil && int64(len(e.events)) != c.LatencyBuckets()+1 {
+		r.Fail("%d open buckets, the latency asks for %d", len(e.events), c.LatencyBuckets()+1)
+	}
+	if r.Err() == nil {
+		e.useConfig(c)
+	}
+}
+
+func (e *Engine) decodeNames(r *codec.Reader) { e.names = names.Decode(r) }
+
+func (e *Engine) decodeGroups(r *codec.Reader) {
+	limit := r.U32()
+	free := decodeNumbers(r, limit)
+	if int64(limit) > int64(r.Left()) {
+		r.Fail("%d groups in %d bytes", limit, r.Left())
+		return
+	}
+	e.groups.Restore(limit, free)
+	for i := uint32(0); i < limit && r.Err() == nil; i++ {
+		if !r.Bool() {
+			continue
+		}
+		g := group{detector: r.U32(), partition: names.ID(r.U32()), startMs: r.Varint(), used: true}
+		if int64(g.detector) >= int64(len(e.params)) || int64(g.partition) > int64(e.names.Len()) {
+			r.Fail("group %d of detector %d and name %d", i, g.detector, g.partition)
+			return
+		}
+		*e.groups.Mut(i) = g
+		e.groupByID[groupKey{g.detector, g.partition}] = i
+	}
+}
+
+func (e *Engine) decodeShard(r *codec.Reader, n int) {
+	s := e.shards[n]
+	s.wheel = wheel.New(r.Varint())
+	seasons := r.U32()
+	freeSeasons := decodeNumbers(r, seasons)
+	cores := r.U32()
+	freeCores := decodeNumbers(r, cores)
+	if int64(cores) > int64(r.Left()) || int64(seasons) > int64(r.Left()) {
+		r.Fail("%d series and %d seasons in %d bytes", cores, seasons, r.Left())
+		return
+	}
+	s.seasons.Restore(seasons, freeSeasons)
+	s.cores.Restore(cores, freeCores)
+	for i := uint32(0); i < cores && r.Err() == nil; i++ {
+		if r.Bool() {
+			e.decodeState(r, s, i, seasons)
+		}
+	}
+	s.active = decodeNumbers(r, cores)
+	open := r.Count(1)
+	if open != len(s.open) {
+		r.Fail("%d open buckets in a shard, the job has %d", open, len(s.open))
+		return
+	}
+	for i := range s.open {
+		s.open[i] = gather.Decode(r, cores, e.names.Len())
+	}
+	s.index.rebuild(s.cores)
+}
+
+func (e *Engine) decodeState(r *codec.Reader, s *shard, i, seasons uint32) {
+	st := s.cores.Mut(i)
+	st.used = true
+	st.group, st.by, st.season = r.U32(), names.ID(r.U32()), r.U32()
+	st.last, st.touched, st.due = r.Varint(), r.Varint(), r.Varint()
+	if st.group >= e.groups.Limit() || int64(st.by) > int64(e.names.Len()) || st.season > seasons {
+		r.Fail("series %d of group %d, name %d and season %d", i, st.group, st.by, st.season)
+		return
+	}
+	if raw := r.Raw(series.CoreBytes); raw != nil {
+		if _, err := st.core.Decode(raw); err != nil {
+			r.Fail("series %d: %v", i, err)
+		}
+	}
+	if st.season != 0 && r.Err() == nil {
+		if raw := r.Raw(series.SeasonBytes); raw != nil {
+			if _, err := s.seasons.Mut(st.season - 1).Decode(raw); err != nil {
+				r.Fail("season of series %d: %v", i, err)
+			}
+		}
+	}
+	if st.due != never {
+		s.wheel.Add(i, st.due)
+	}
+}
