@@ -14,6 +14,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	ErrExists   = errors.New("already exists")
 	ErrFull     = errors.New("no room in the store")
+	// ErrSort refuses to sort by a field that results do not have.
+	ErrSort = errors.New("results cannot be sorted by")
 	// ErrCorrupt marks a row or snapshot whose checksum does not match.
 	ErrCorrupt = errors.New("checksum mismatch")
 )

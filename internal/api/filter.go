@@ -1,0 +1,137 @@
+package api
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"tidemark/wire"
+)
+
+// filter is a parsed filter_path: what to keep, and what to leave out of that.
+// A path is a list of names divided by dots; * stands for any part of a name,
+// ** for any number of names. Arrays are looked through.
+type filter struct {
+	include, exclude [][]string
+}
+
+// Bounds of filter_path, so that a request cannot make an answer expensive.
+const (
+	maxFilters     = 64
+	maxFilterNames = 32
+)
+
+func parseFilter(values []string) (filter, error) {
+	var f filter
+	for _, v := range values {
+		for path := range strings.SplitSeq(v, ",") {
+			path = strings.TrimSpace(path)
+			bare, negative := strings.CutPrefix(path, "-")
+			if bare == "" {
+				continue
+			}
+			names := strings.Split(bare, ".")
+			if negative {
+				f.exclude = append(f.exclude, names)
+			} else {
+				f.include = append(f.include, names)
+			}
+			if len(names) > maxFilterNames || len(f.include)+len(f.exclude) > maxFilters {
+				return f, wire.Refuse(wire.TypeIllegalArgument, "filter_path may have at most %d paths of %d names each", maxFilters, maxFilterNames)
+			}
+		}
+	}
+	return f, nil
+}
+
+func (f *filter) apply(v jsontext.Value) jsontext.Value {
+	if len(f.include) > 0 {
+		if v = keep(v, f.include); v == nil {
+			v = jsontext.Value("{}")
+		}
+	}
+	if len(f.exclude) > 0 {
+		v = drop(v, f.exclude)
+	}
+	return v
+}
+
+// keep returns what the paths choose, or nil if that is nothing.
+func keep(v jsontext.Value, paths [][]string) jsontext.Value {
+	if k := v.Kind(); k != '{' && k != '[' {
+		return nil
+	}
+	out := rewrite(v, func(name string, value jsontext.Value) (jsontext.Value, bool) {
+		rest, whole := step(paths, name)
+		if whole {
+			return value, true
+		}
+		if len(rest) == 0 {
+			return nil, false
+		}
+		value = keep(value, rest)
+		return value, value != nil
+	}, nil, func(value jsontext.Value) jsontext.Value { return keep(value, paths) })
+	if bytes.Equal(out, []byte("{}")) || bytes.Equal(out, []byte("[]")) {
+		return nil
+	}
+	return out
+}
+
+// drop returns the value without what the paths choose.
+func drop(v jsontext.Value, paths [][]string) jsontext.Value {
+	if len(paths) == 0 {
+		return v
+	}
+	return rewrite(v, func(name string, value jsontext.Value) (jsontext.Value, bool) {
+		rest, whole := step(paths, name)
+		if whole {
+			return nil, false
+		}
+		return drop(value, rest), true
+	}, nil, func(value jsontext.Value) jsontext.Value { return drop(value, paths) })
+}
+
+// step moves paths into the member of a name. whole is true if a path ends
+// there.
+func step(paths [][]string, name string) (rest [][]string, whole bool) {
+	for _, p := range paths {
+		if p[0] == "**" {
+			rest = append(rest, p)
+			if len(p) == 1 {
+				return nil, true
+			}
+			p = p[1:]
+		}
+		if !glob(p[0], name) {
+			continue
+		}
+		if len(p) == 1 {
+			return nil, true
+		}
+		rest = append(rest, p[1:])
+	}
+	return rest, false
+}
+
+// glob matches a name against a pattern with *.
+func glob(pattern, name string) bool {
+	parts := strings.Split(pattern, "*")
+	if len(parts) == 1 {
+		return pattern == name
+	}
+	if !strings.HasPrefix(name, parts[0]) {
+		return false
+	}
+	name = name[len(parts[0]):]
+	last := parts[len(parts)-1]
+	for _, part := range parts[1 : len(parts)-1] {
+		at := strings.Index(name, part)
+		if at < 0 {
+			return false
+		}
+		name = name[at+len(part):]
+	}
+	return strings.HasSuffix(name, last)
+}

@@ -1,0 +1,178 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"tidemark/internal/document"
+	"tidemark/wire"
+	"tidemark/wire/strict"
+)
+
+// defaultTimeout is how long opening and closing are waited for.
+const defaultTimeout = 30 * time.Minute
+
+// getRoot tells clients whom they talk to.
+func getRoot(q *request) error {
+	info := wire.NewInfo(q.h.opt.NodeName, q.h.opt.ClusterUUID, q.h.opt.Version, q.h.opt.Build)
+	if q.h.opt.NoCompatHeaders {
+		info.Version, info.Tagline = nil, ""
+	}
+	q.answer(http.StatusOK, info)
+	return nil
+}
+
+func putJob(q *request) error {
+	if !q.hasBody {
+		return wire.Refuse(wire.TypeParse, "request body is required; send the job's configuration")
+	}
+	body, err := q.body()
+	if err != nil {
+		return err
+	}
+	parsed, err := document.ParseJob(body, q.id(), q.h.opt.Version)
+	if err != nil {
+		return err
+	}
+	created, err := q.h.opt.Jobs.Put(q.Context(), parsed)
+	if err != nil {
+		return err
+	}
+	for _, text := range document.Warnings(created) {
+		q.w.Header().Add("Warning", warning(q.h.opt.Version, text))
+	}
+	q.answer(http.StatusOK, created)
+	return nil
+}
+
+func getJobs(q *request) error {
+	allow, err := q.either("allow_no_match", "allow_no_jobs", true)
+	if err != nil {
+		return err
+	}
+	bare, err := q.boolean("exclude_generated", false)
+	if err != nil {
+		return err
+	}
+	list, err := q.h.opt.Jobs.Get(q.Context(), q.id(), allow)
+	if err != nil {
+		return err
+	}
+	if bare {
+		for i, have := range list {
+			list[i] = withoutGenerated(have)
+		}
+	}
+	q.answer(http.StatusOK, wire.JobList{Count: int64(len(list)), Jobs: list})
+	return nil
+}
+
+// withoutGenerated is a configuration as it can be put again.
+func withoutGenerated(j *wire.Job) *wire.Job {
+	bare := *j
+	bare.JobType, bare.JobVersion, bare.ModelSnapshotID, bare.ModelSnapshotMinVersion = "", "", "", ""
+	bare.CreateTime, bare.FinishedTime, bare.Blocked = nil, nil, nil
+	return &bare
+}
+
+func jobStats(q *request) error {
+	allow, err := q.either("allow_no_match", "allow_no_jobs", true)
+	if err != nil {
+		return err
+	}
+	list, err := q.h.opt.Jobs.Stats(q.Context(), q.id(), allow)
+	if err != nil {
+		return err
+	}
+	q.answer(http.StatusOK, wire.JobStatsList{Count: int64(len(list)), Jobs: list})
+	return nil
+}
+
+func deleteJob(q *request) error {
+	force, err := q.boolean("force", false)
+	if err != nil {
+		return err
+	}
+	wait, err := q.boolean("wait_for_completion", true)
+	if err != nil {
+		return err
+	}
+	if _, err := q.boolean("delete_user_annotations", false); err != nil {
+		return err
+	}
+	if err := q.h.opt.Jobs.Delete(q.Context(), q.id(), force); err != nil {
+		return err
+	}
+	if !wait {
+		// The job is gone already; only its rows are purged in the background.
+		q.answer(http.StatusOK, map[string]string{"task": fmt.Sprintf("%s:%d", q.h.opt.NodeName, q.h.opt.Now().UnixMilli())})
+		return nil
+	}
+	q.answer(http.StatusOK, wire.Acknowledged{Acknowledged: true})
+	return nil
+}
+
+func openJob(q *request) error {
+	var id string
+	value := q.query.Get("timeout")
+	if q.hasBody {
+		body, err := q.body()
+		if err != nil {
+			return err
+		}
+		if err := strict.Parse(body, "open_job_request", strict.Fields{"job_id": strict.Text(&id), "timeout": strict.Text(&value)}); err != nil {
+			return err
+		}
+	}
+	wait, err := timeout(value, defaultTimeout)
+	if err != nil {
+		return err
+	}
+	if err := q.h.opt.Jobs.Open(q.Context(), q.id(), wait); err != nil {
+		return err
+	}
+	q.answer(http.StatusOK, wire.OpenResponse{Opened: true, Node: q.h.opt.NodeName})
+	return nil
+}
+
+func closeJob(q *request) error {
+	r := struct {
+		id, timeout string
+		force       bool
+		allow       *bool
+	}{timeout: q.query.Get("timeout")}
+	allow := true
+	var err error
+	if r.force, err = q.boolean("force", false); err != nil {
+		return err
+	}
+	if allow, err = q.either("allow_no_match", "allow_no_jobs", true); err != nil {
+		return err
+	}
+	if q.hasBody {
+		body, err := q.body()
+		if err != nil {
+			return err
+		}
+		err = strict.Parse(body, "cluster:admin/xpack/ml/job/close", strict.Fields{
+			"job_id": strict.Text(&r.id), "timeout": strict.Text(&r.timeout), "force": strict.Bool(&r.force),
+			"allow_no_match": strict.OptionalBool(&r.allow), "allow_no_jobs": strict.OptionalBool(&r.allow),
+		})
+		if err != nil {
+			return err
+		}
+		if r.allow != nil {
+			allow = *r.allow
+		}
+	}
+	wait, err := timeout(r.timeout, defaultTimeout)
+	if err != nil {
+		return err
+	}
+	if err := q.h.opt.Jobs.Close(q.Context(), q.id(), r.force, allow, wait); err != nil {
+		return err
+	}
+	q.answer(http.StatusOK, wire.CloseResponse{Closed: true})
+	return nil
+}

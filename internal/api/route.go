@@ -1,0 +1,145 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// route is one row of the table.
+type route struct {
+	method string
+	// path has {name} for a segment that is a value.
+	path string
+	// query lists the parameters that the route takes beside the common ones.
+	query []string
+	// body: the parameters may come in a body instead of the query.
+	body   bool
+	handle func(*request) error
+
+	segments []string
+}
+
+// prefixes are the two roots of the API, the second one from before version 7.
+const (
+	prefix    = "/_ml"
+	oldPrefix = "/_xpack/ml"
+)
+
+// table has every route once, below prefix; those above it say so.
+func (h *Handler) table() []route {
+	const jobs = "/anomaly_detectors"
+	const one = jobs + "/{job_id}"
+	timeRange := []string{"start", "end"}
+	paging := []string{"from", "size", "sort", "desc", "exclude_interim"}
+	list := []route{
+		{method: "PUT", path: one, handle: putJob, query: []string{"allow_no_indices", "expand_wildcards", "ignore_throttled", "ignore_unavailable"}},
+		{method: "GET", path: jobs, handle: getJobs, query: []string{"allow_no_match", "allow_no_jobs", "exclude_generated"}},
+		{method: "GET", path: one, handle: getJobs, query: []string{"allow_no_match", "allow_no_jobs", "exclude_generated"}},
+		{method: "GET", path: jobs + "/_stats", handle: jobStats, query: []string{"allow_no_match", "allow_no_jobs"}},
+		{method: "GET", path: one + "/_stats", handle: jobStats, query: []string{"allow_no_match", "allow_no_jobs"}},
+		{method: "DELETE", path: one, handle: deleteJob, query: []string{"force", "wait_for_completion", "delete_user_annotations"}},
+		{method: "POST", path: one + "/_open", handle: openJob, body: true, query: []string{"timeout"}},
+		{method: "POST", path: one + "/_close", handle: closeJob, body: true, query: []string{"timeout", "force", "allow_no_match", "allow_no_jobs"}},
+		{method: "POST", path: one + "/_flush", handle: flushJob, body: true, query: []string{"calc_interim", "start", "end", "advance_time", "skip_time"}},
+		{method: "POST", path: one + "/_data", handle: postData, query: []string{"reset_start", "reset_end"}},
+	}
+	for _, method := range []string{"GET", "POST"} {
+		buckets := slices.Concat(timeRange, paging, []string{"anomaly_score", "expand"})
+		list = append(list,
+			route{method: method, path: one + "/results/buckets", handle: getBuckets, body: true, query: append(buckets, "timestamp")},
+			route{method: method, path: one + "/results/buckets/{timestamp}", handle: getBuckets, body: true, query: buckets},
+			route{method: method, path: one + "/results/records", handle: getRecords, body: true, query: slices.Concat(timeRange, paging, []string{"record_score"})},
+			route{method: method, path: one + "/results/influencers", handle: getInfluencers, body: true, query: slices.Concat(timeRange, paging, []string{"influencer_score"})},
+		)
+	}
+	var all []route
+	for _, p := range []string{prefix, oldPrefix} {
+		for _, r := range list {
+			r.path = p + r.path
+			all = append(all, r)
+		}
+	}
+	return append(all,
+		route{method: "GET", path: "/", handle: getRoot},
+		route{method: "HEAD", path: "/", handle: getRoot},
+	)
+}
+
+// commonQuery are the parameters that every route takes.
+var commonQuery = []string{"pretty", "human", "filter_path", "error_trace", "format"}
+
+// routes finds rows by the number of segments and their texts. Nothing is ever
+// redirected: a path with an empty segment is another path.
+type routes struct {
+	bySize map[int][]*route
+}
+
+func newRoutes(table []route) *routes {
+	t := &routes{bySize: map[int][]*route{}}
+	for i := range table {
+		r := &table[i]
+		r.segments = strings.Split(r.path[1:], "/")
+		t.bySize[len(r.segments)] = append(t.bySize[len(r.segments)], r)
+	}
+	return t
+}
+
+// find returns the route of a request with the values in its path. Without a
+// route, allowed lists the methods that the path knows. A literal segment wins
+// over a value.
+func (t *routes) find(method, path string) (found *route, values map[string]string, allowed []string) {
+	if path == "" || path[0] != '/' {
+		return nil, nil, nil
+	}
+	segments := strings.Split(path[1:], "/")
+	best := -1
+	for _, r := range t.bySize[len(segments)] {
+		literal, in, ok := r.match(segments)
+		if !ok || literal < best {
+			continue
+		}
+		if literal > best {
+			found, values, allowed, best = nil, nil, nil, literal
+		}
+		allowed = append(allowed, r.method)
+		if r.method == method {
+			found, values = r, in
+		}
+	}
+	return found, values, allowed
+}
+
+// match compares a path with the route and returns how many segments are
+// literally equal, and the values.
+func (r *route) match(segments []string) (literal int, values map[string]string, ok bool) {
+	for i, want := range r.segments {
+		have := segments[i]
+		if !strings.HasPrefix(want, "{") {
+			if have != want {
+				return 0, nil, false
+			}
+			literal++
+			continue
+		}
+		value, err := url.PathUnescape(have)
+		if err != nil || value == "" {
+			return 0, nil, false
+		}
+		if values == nil {
+			values = make(map[string]string, 2)
+		}
+		values[strings.Trim(want, "{}")] = value
+	}
+	return literal, values, true
+}
+
+func joinMethods(methods []string) string {
+	list := slices.Clone(methods)
+	if slices.Contains(list, http.MethodGet) && !slices.Contains(list, http.MethodOptions) {
+		list = append(list, http.MethodOptions)
+	}
+	slices.Sort(list)
+	return strings.Join(slices.Compact(list), ", ")
+}

@@ -1,0 +1,229 @@
+package sqlitestore
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+
+	"database/sql"
+
+	"tidemark/internal/store"
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// checksum covers a row's contents and where they belong, so that contents in
+// the wrong place do not pass.
+func checksum(place int64, parts ...[]byte) uint32 {
+	var head [8]byte
+	binary.LittleEndian.PutUint64(head[:], uint64(place))
+	sum := crc32.Update(0, castagnoli, head[:])
+	for _, p := range parts {
+		sum = crc32.Update(sum, castagnoli, p)
+	}
+	return sum
+}
+
+// CreateJob implements store.Store.
+func (s *Store) CreateJob(ctx context.Context, j *store.Job) error {
+	var num int64
+	err := s.change(ctx, true, func(ctx context.Context) error {
+		var have int
+		if err := s.row(ctx, "SELECT count(*) FROM jobs WHERE id = ? AND deleted = 0", []any{j.ID}, &have); err != nil {
+			return err
+		}
+		if have > 0 {
+			return fmt.Errorf("job [%s]: %w", j.ID, store.ErrExists)
+		}
+		made, err := s.exec(ctx, "INSERT INTO jobs (id, config, crc, state, reason, failed_at, failures) VALUES (?, ?, 0, ?, ?, ?, ?)",
+			j.ID, blob(j.Config), string(j.State), j.Reason, int64(j.FailedAt), j.Failures)
+		if err != nil {
+			return err
+		}
+		if num, err = made.LastInsertId(); err != nil {
+			return err
+		}
+		if _, err := s.exec(ctx, "UPDATE jobs SET crc = ? WHERE num = ?", checksum(num, []byte(j.ID), j.Config), num); err != nil {
+			return err
+		}
+		_, err = s.exec(ctx, "INSERT INTO progress (job, committed, log_end, stamps, stats) VALUES (?, ?, ?, ?, ?)",
+			num, int64(j.Committed), int64(j.LogEnd), blob(j.Stamps), blob(j.Stats))
+		return err
+	})
+	if err == nil {
+		j.Num = uint64(num)
+	}
+	return err
+}
+
+// blob is b, never NULL.
+func blob(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+// Jobs implements store.Store. A row whose configuration is damaged has an
+// empty one: the job can still be named and deleted.
+func (s *Store) Jobs(ctx context.Context) ([]store.Job, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT num, id, config, crc, state, reason, failed_at, failures, committed, log_end, stamps, stats
+		FROM jobs JOIN progress ON job = num WHERE deleted = 0 ORDER BY id`)
+	if err != nil {
+		return nil, s.explain(err)
+	}
+	defer rows.Close()
+	var list []store.Job
+	for rows.Next() {
+		var j store.Job
+		var crc uint32
+		if err := rows.Scan(&j.Num, &j.ID, &j.Config, &crc, &j.State, &j.Reason, &j.FailedAt, &j.Failures, &j.Committed, &j.LogEnd, &j.Stamps, &j.Stats); err != nil {
+			return nil, s.explain(err)
+		}
+		if crc != checksum(int64(j.Num), []byte(j.ID), j.Config) {
+			j.Config = nil
+		}
+		list = append(list, j)
+	}
+	return list, s.explain(rows.Err())
+}
+
+// SaveJob implements store.Store.
+func (s *Store) SaveJob(ctx context.Context, j *store.Job) error {
+	return s.change(ctx, true, func(ctx context.Context) error {
+		done, err := s.exec(ctx, "UPDATE jobs SET config = ?, crc = ?, state = ?, reason = ?, failed_at = ?, failures = ? WHERE num = ? AND deleted = 0",
+			blob(j.Config), checksum(int64(j.Num), []byte(j.ID), j.Config), string(j.State), j.Reason, int64(j.FailedAt), j.Failures, int64(j.Num))
+		if err != nil {
+			return err
+		}
+		if n, _ := done.RowsAffected(); n == 0 {
+			return noJob(j.Num)
+		}
+		_, err = s.exec(ctx, "UPDATE progress SET stamps = ?, stats = ? WHERE job = ?", blob(j.Stamps), blob(j.Stats), int64(j.Num))
+		return err
+	})
+}
+
+func noJob(num uint64) error { return fmt.Errorf("job number %d: %w", num, store.ErrNotFound) }
+
+// DeleteJob implements store.Store.
+func (s *Store) DeleteJob(ctx context.Context, num uint64) error {
+	return s.change(ctx, true, func(ctx context.Context) error {
+		done, err := s.exec(ctx, "UPDATE jobs SET deleted = 1 WHERE num = ? AND deleted = 0", int64(num))
+		if err != nil {
+			return err
+		}
+		if n, _ := done.RowsAffected(); n == 0 {
+			return noJob(num)
+		}
+		return nil
+	})
+}
+
+// Tombstones implements store.Store.
+func (s *Store) Tombstones(ctx context.Context) ([]uint64, error) {
+	rows, err := s.read.QueryContext(ctx, "SELECT num FROM jobs WHERE deleted = 1 ORDER BY num")
+	if err != nil {
+		return nil, s.explain(err)
+	}
+	defer rows.Close()
+	var list []uint64
+	for rows.Next() {
+		var num uint64
+		if err := rows.Scan(&num); err != nil {
+			return nil, s.explain(err)
+		}
+		list = append(list, num)
+	}
+	return list, s.explain(rows.Err())
+}
+
+// purgeRows is how many rows of a table one purge step removes: a few
+// milliseconds of work, so that other jobs' commits get their turn.
+const purgeRows = 1000
+
+// freePages is how many pages one step gives back to the file system.
+const freePages = 1000
+
+// PurgeStep implements store.Store.
+func (s *Store) PurgeStep(ctx context.Context, num uint64) (more bool, err error) {
+	var gone []int64
+	err = s.change(ctx, false, func(ctx context.Context) error {
+		for _, table := range []string{"buckets", "records", "influencers"} {
+			n, err := s.deleteResults(ctx, table, "job = ?", num, purgeRows)
+			if err != nil {
+				return err
+			}
+			more = more || n == purgeRows
+		}
+		gone, err = s.snapshotPositions(ctx, num)
+		return err
+	})
+	if err != nil {
+		return true, err
+	}
+	for _, position := range gone {
+		if err := os.Remove(s.snapshotPath(num, uint64(position))); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return true, s.explain(err)
+		}
+	}
+	if more {
+		return true, nil
+	}
+	_ = os.Remove(s.snapshotFolder(num)) // It may never have been made.
+	return false, s.change(ctx, true, func(ctx context.Context) error {
+		for _, q := range []string{"DELETE FROM snapshots WHERE job = ?", "DELETE FROM progress WHERE job = ?", "DELETE FROM jobs WHERE num = ? AND deleted = 1"} {
+			if _, err := s.exec(ctx, q, int64(num)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// deleteResults removes up to limit results of a job with their documents, and
+// gives a part of the freed pages back.
+func (s *Store) deleteResults(ctx context.Context, table, where string, num uint64, limit int) (int, error) {
+	ids, err := s.numbers(ctx, "SELECT id FROM "+table+" WHERE "+where+" LIMIT ?", int64(num), limit)
+	if err != nil || len(ids) == 0 {
+		return 0, err
+	}
+	if _, err := s.exec(ctx, "DELETE FROM "+table+" WHERE (job, start, id) IN (SELECT job, start, id FROM "+table+" WHERE "+where+" LIMIT ?)", int64(num), limit); err != nil {
+		return 0, err
+	}
+	for _, id := range ids {
+		if _, err := s.exec(ctx, "DELETE FROM documents WHERE id = ?", id); err != nil {
+			return 0, err
+		}
+	}
+	return len(ids), nil
+}
+
+func (s *Store) snapshotPositions(ctx context.Context, num uint64) ([]int64, error) {
+	return s.numbers(ctx, "SELECT position FROM snapshots WHERE job = ? LIMIT ?", int64(num), -1)
+}
+
+// numbers reads a list of numbers on the writing connection.
+func (s *Store) numbers(ctx context.Context, query string, args ...any) ([]int64, error) {
+	st, err := s.prepared(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := st.QueryContext(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func(rows *sql.Rows) { _ = rows.Close() }(rows)
+	var list []int64
+	for rows.Next() {
+		var n int64
+		if err := rows.Scan(&n); err != nil {
+			return nil, err
+		}
+		list = append(list, n)
+	}
+	return list, rows.Err()
+}
