@@ -1,0 +1,272 @@
+// Package sqlitelog keeps the input log in one SQLite file. One goroutine
+// writes: everything that was queued while it synced goes into the next
+// transaction, so that many jobs share one sync.
+package sqlitelog
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"modernc.org/sqlite"
+
+	"tidemark/internal/durable"
+	"tidemark/internal/inlog"
+)
+
+// Defaults of Options.
+const (
+	DefaultRetentionAge   = 7 * 24 * time.Hour
+	DefaultRetentionBytes = 10 << 30
+)
+
+// Options configure a log. Zero values mean the defaults.
+type Options struct {
+	// RetentionAge is how long entries are kept that no recovery needs any
+	// more. Negative: not at all.
+	RetentionAge time.Duration
+	// RetentionBytes is the size of the file above which such entries go
+	// earlier, the oldest of the job that is trimmed first.
+	RetentionBytes int64
+	// MaxBytes bounds the file; an append that needs more ends with ErrFull.
+	// 0: only the disk bounds it.
+	MaxBytes int64
+	// Clock is the wall clock for the age of entries.
+	Clock func() time.Time
+	// Logger gets what an operator must know. Nil: nothing is logged.
+	Logger *slog.Logger
+}
+
+const (
+	// formatVersion is the version of the file's tables.
+	formatVersion = 1
+	// pageBytes is the page size: entries are tens to hundreds of kilobytes,
+	// which small pages would cut into long chains.
+	pageBytes = 8192
+	// checkpointPages is the write-ahead log's size from which a commit moves it
+	// into the file: 8 MB take a few milliseconds, so that no commit is held up
+	// for long.
+	checkpointPages = 1000
+	// positionBits of an entry's id are its position, the rest the job number.
+	positionBits = 40
+	maxPosition  = 1<<positionBits - 1
+	maxJob       = 1<<(63-positionBits) - 1
+)
+
+const schema = `
+CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE entries (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE bounds (job INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL);
+INSERT INTO meta VALUES ('format', 1);
+`
+
+// Log is an inlog.Log in one SQLite file.
+type Log struct {
+	path string
+	opt  Options
+
+	mu     sync.Mutex
+	queue  []*operation
+	closed bool
+	wake   chan struct{}
+	done   chan struct{}
+
+	db    *sql.DB
+	write *sql.Conn
+	stmts map[string]*sql.Stmt
+	// bounds are the durable bounds of the jobs that the writer has met; only
+	// the writer uses them.
+	bounds map[uint64]bounds
+	read   *sql.DB
+
+	commits, entries atomic.Uint64
+	syncs            []atomic.Uint64
+	syncNanos        atomic.Int64
+	closeErr         error
+}
+
+var _ inlog.Log = (*Log)(nil)
+
+// Open opens the log in a file, which is made if it does not exist.
+func Open(ctx context.Context, path string, opt Options) (*Log, error) {
+	if opt.RetentionAge == 0 {
+		opt.RetentionAge = DefaultRetentionAge
+	}
+	if opt.RetentionBytes == 0 {
+		opt.RetentionBytes = DefaultRetentionBytes
+	}
+	if opt.Clock == nil {
+		opt.Clock = time.Now
+	}
+	if opt.Logger == nil {
+		opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	l := &Log{
+		path: path, opt: opt, wake: make(chan struct{}, 1), done: make(chan struct{}),
+		stmts: map[string]*sql.Stmt{}, bounds: map[uint64]bounds{}, syncs: make([]atomic.Uint64, len(inlog.SyncBounds)+1),
+	}
+	if err := l.open(ctx); err != nil {
+		return nil, errors.Join(l.explain(err), l.release())
+	}
+	go l.work()
+	return l, nil
+}
+
+func (l *Log) open(ctx context.Context) (err error) {
+	if l.db, err = sql.Open("sqlite", dataSource(l.path, "")); err != nil {
+		return err
+	}
+	l.db.SetMaxOpenConns(1)
+	if l.write, err = l.db.Conn(ctx); err != nil {
+		return err
+	}
+	pragmas := []string{
+		// These two take effect only before the first table is made.
+		fmt.Sprintf("page_size=%d", pageBytes), "auto_vacuum=INCREMENTAL",
+		"journal_mode=WAL", "synchronous=FULL", fmt.Sprintf("wal_autocheckpoint=%d", checkpointPages), "journal_size_limit=67108864",
+	}
+	if l.opt.MaxBytes > 0 {
+		pragmas = append(pragmas, fmt.Sprintf("max_page_count=%d", max(l.opt.MaxBytes/pageBytes, 1)))
+	}
+	for _, p := range pragmas {
+		if _, err := l.write.ExecContext(ctx, "PRAGMA "+p); err != nil {
+			return err
+		}
+	}
+	tables := 0
+	if err := l.write.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
+		return err
+	}
+	if tables == 0 {
+		if _, err := l.write.ExecContext(ctx, "BEGIN IMMEDIATE;"+schema+"COMMIT"); err != nil {
+			return err
+		}
+		if err := durable.SyncDir(filepath.Dir(l.path)); err != nil {
+			return err
+		}
+	}
+	version := 0
+	if err := l.write.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = 'format'").Scan(&version); err != nil {
+		return fmt.Errorf("it has no readable format version; use another data directory: %w", err)
+	}
+	if version != formatVersion {
+		return fmt.Errorf("it has format version %d, this build reads version %d; use the build that wrote it or another data directory", version, formatVersion)
+	}
+	if l.read, err = sql.Open("sqlite", dataSource(l.path, "&_pragma=query_only(1)")); err != nil {
+		return err
+	}
+	l.read.SetMaxOpenConns(readers)
+	l.read.SetMaxIdleConns(readers)
+	return nil
+}
+
+// readers is how many recoveries read side by side.
+const readers = 4
+
+// dataSource names a database file for the driver. The path may have any
+// characters.
+func dataSource(path, pragmas string) string {
+	escaped := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(filepath.ToSlash(path))
+	return "file:" + escaped + "?_pragma=busy_timeout(10000)" + pragmas
+}
+
+// Primary result codes of SQLite that callers must tell apart.
+const (
+	codeCorrupt = 11
+	codeFull    = 13
+	codeNotDB   = 26
+)
+
+// explain names the file and turns what the database says into the errors of
+// the interface.
+func (l *Log) explain(err error) error {
+	var failed *sqlite.Error
+	switch {
+	case err == nil:
+		return nil
+	case durable.IsFull(err), errors.As(err, &failed) && failed.Code()&0xff == codeFull:
+		return fmt.Errorf("%w: %s: %w", inlog.ErrFull, l.path, err)
+	case damaged(err):
+		return fmt.Errorf("input log %s cannot be read; restore it from a backup or use another data directory: %w", l.path, err)
+	}
+	return fmt.Errorf("input log %s: %w", l.path, err)
+}
+
+// damaged reports whether SQLite found its own file broken.
+func damaged(err error) bool {
+	var failed *sqlite.Error
+	return errors.As(err, &failed) && (failed.Code()&0xff == codeCorrupt || failed.Code()&0xff == codeNotDB)
+}
+
+// Stats implements inlog.Log.
+func (l *Log) Stats() inlog.Stats {
+	s := inlog.Stats{
+		Commits: l.commits.Load(), Entries: l.entries.Load(),
+		SyncSeconds: make([]uint64, len(l.syncs)), SyncSum: time.Duration(l.syncNanos.Load()).Seconds(),
+	}
+	for i := range l.syncs {
+		s.SyncSeconds[i] = l.syncs[i].Load()
+	}
+	for _, name := range []string{l.path, l.path + "-wal"} {
+		if info, err := os.Stat(name); err == nil {
+			s.Bytes += info.Size()
+		}
+	}
+	return s
+}
+
+func (l *Log) observe(took time.Duration, entries int) {
+	i := 0
+	for i < len(inlog.SyncBounds) && took.Seconds() > inlog.SyncBounds[i] {
+		i++
+	}
+	l.syncs[i].Add(1)
+	l.syncNanos.Add(int64(took))
+	l.commits.Add(1)
+	l.entries.Add(uint64(entries))
+}
+
+// Close implements inlog.Log.
+func (l *Log) Close() error {
+	l.mu.Lock()
+	first := !l.closed
+	l.closed = true
+	l.mu.Unlock()
+	if first {
+		l.signal()
+	}
+	<-l.done
+	return l.closeErr
+}
+
+func (l *Log) signal() {
+	select {
+	case l.wake <- struct{}{}:
+	default: // The writer will look anyway.
+	}
+}
+
+func (l *Log) release() error {
+	var failed []error
+	for _, st := range l.stmts {
+		failed = append(failed, st.Close())
+	}
+	if l.read != nil {
+		failed = append(failed, l.read.Close())
+	}
+	if l.write != nil {
+		failed = append(failed, l.write.Close())
+	}
+	if l.db != nil {
+		failed = append(failed, l.db.Close())
+	}
+	return errors.Join(failed...)
+}
