@@ -1,0 +1,230 @@
+// Package app wires a server together: lock, databases, jobs, API; it starts
+// them in order and stops them in the opposite one.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"tidemark/internal/api"
+	"tidemark/internal/durable"
+	"tidemark/internal/inlog/sqlitelog"
+	"tidemark/internal/job"
+	"tidemark/internal/store/sqlitestore"
+	"tidemark/wire"
+)
+
+// Server is a running server.
+type Server struct {
+	opt   Options
+	log   *slog.Logger
+	build string
+
+	unlock   func() error
+	listener net.Listener
+	inlog    *sqlitelog.Log
+	store    *sqlitestore.Store
+	jobs     *job.Manager
+	http     *http.Server
+	// ready is set once every job that was open is open again.
+	ready  atomic.Bool
+	served chan error
+}
+
+// Start takes the data directory, listens, and answers requests. Jobs are still
+// being recovered when it returns: Recover waits for them.
+func Start(ctx context.Context, opt Options, log *slog.Logger, build string) (*Server, error) {
+	if err := opt.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{opt: opt, log: log, build: build, served: make(chan error, 1)}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.release())
+	}
+	return s, nil
+}
+
+func (s *Server) start(ctx context.Context) (err error) {
+	if s.opt.Data, err = filepath.Abs(s.opt.Data); err != nil {
+		return err
+	}
+	if err := durable.Prepare(s.opt.Data); err != nil {
+		return err
+	}
+	if s.unlock, err = durable.Lock(s.opt.Data); err != nil {
+		return err
+	}
+	if s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.opt.Listen); err != nil {
+		return fmt.Errorf("cannot listen on %s: %w; choose another address with --listen", s.opt.Listen, rootOf(err))
+	}
+	id, err := s.identity()
+	if err != nil {
+		return err
+	}
+	if s.inlog, err = sqlitelog.Open(ctx, filepath.Join(s.opt.Data, "log.db"), sqlitelog.Options{
+		RetentionAge: s.opt.LogRetentionAge, RetentionBytes: s.opt.LogRetentionBytes, MaxBytes: s.opt.MaxLog, Logger: s.log,
+	}); err != nil {
+		return err
+	}
+	if s.store, err = sqlitestore.Open(ctx, s.opt.Data, sqlitestore.Options{MaxBytes: s.opt.MaxStore}); err != nil {
+		return err
+	}
+	s.jobs = job.NewManager(job.Options{
+		Log: s.inlog, Store: s.store, Logger: s.log, Build: s.build,
+		SnapshotWork: s.opt.SnapshotWork, MaxBytesInFlight: s.opt.MaxQueued, MinFreeBytes: s.opt.MinFree,
+		FreeBytes: func() (int64, error) { return durable.FreeBytes(s.opt.Data) },
+	})
+	s.serve(id)
+	return nil
+}
+
+// rootOf is the innermost error: the operating system's own words.
+func rootOf(err error) error {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err
+		}
+		err = inner
+	}
+}
+
+// identity reads the data directory's id, which clients see as the cluster's.
+func (s *Server) identity() (string, error) {
+	path := filepath.Join(s.opt.Data, "id")
+	raw, err := os.ReadFile(path)
+	if id := strings.TrimSpace(string(raw)); err == nil && uuid.Validate(id) == nil {
+		return id, nil
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", err
+	}
+	id := uuid.NewString()
+	return id, os.WriteFile(path, []byte(id+"\n"), 0o600)
+}
+
+// Limits of connections. There is no limit on writing an answer: a flush or a
+// close may rightly take long.
+const (
+	headerTimeout  = 10 * time.Second
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 64 << 10
+)
+
+// nodeName is what clients see as the node's name.
+const nodeName = "tidemark"
+
+func (s *Server) serve(id string) {
+	handler := api.New(api.Options{
+		Jobs: s.jobs, Version: s.opt.APIVersion, Build: s.build, NoCompatHeaders: !s.opt.CompatHeaders,
+		NodeName: nodeName, ClusterUUID: id, MaxUploadBytes: s.opt.MaxUpload, MaxReadingBytes: s.opt.MaxReading,
+		Guard:  api.Guard{Loopback: loopback(s.listener.Addr()), AllowOrigins: s.opt.AllowOrigins, AllowHosts: s.opt.AllowHosts},
+		Logger: s.log,
+	})
+	s.http = &http.Server{
+		Handler: s.routes(handler), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	go func() { s.served <- s.http.Serve(s.listener) }()
+}
+
+// routes puts what operators ask for beside the API. The comparison is on the
+// path as it came: nothing is cleaned or redirected.
+func (s *Server) routes(handler http.Handler) http.Handler {
+	metrics := s.metricsHandler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/healthz":
+			s.health(w, true, "ok")
+		case "/readyz":
+			p := s.jobs.Figures().Recovery
+			s.health(w, s.ready.Load(), fmt.Sprintf("recovered %d of %d jobs, replayed %d of %d log entries", p.Done, p.Jobs, p.Replayed, p.Entries))
+		case "/metrics":
+			metrics.ServeHTTP(w, r)
+		default:
+			handler.ServeHTTP(w, r)
+		}
+	})
+}
+
+func (s *Server) health(w http.ResponseWriter, ok bool, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Server", "Tidemark/"+wire.Release)
+	if !ok {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_, _ = fmt.Fprintln(w, text) // A client that has gone needs no answer.
+}
+
+// URL is where the server answers.
+func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
+
+// Data is the data directory.
+func (s *Server) Data() string { return s.opt.Data }
+
+// Open reports whether other machines can reach the server.
+func (s *Server) Open() bool { return !loopback(s.listener.Addr()) }
+
+// Recover waits until every job that was open is open again or has failed.
+func (s *Server) Recover(ctx context.Context) error {
+	if err := s.jobs.Recover(ctx); err != nil {
+		return err
+	}
+	s.ready.Store(true)
+	return nil
+}
+
+// Wait returns when ctx ends or the server can serve no more.
+func (s *Server) Wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-s.served:
+		s.served <- err
+		return fmt.Errorf("serving %s ended: %w", s.URL(), err)
+	}
+}
+
+// Stop finishes requests, writes a snapshot of each open job and releases the
+// data directory. Nothing is closed: the jobs are open again after the next
+// start.
+func (s *Server) Stop() error {
+	s.ready.Store(false)
+	ctx, cancel := context.WithTimeout(context.Background(), s.opt.StopTimeout)
+	defer cancel()
+	// Jobs go first: they answer the requests that wait for them.
+	failed := s.jobs.Shutdown(ctx)
+	if err := s.http.Shutdown(ctx); err != nil {
+		failed = errors.Join(failed, s.http.Close())
+	}
+	return errors.Join(failed, s.release())
+}
+
+// release gives back whatever was taken.
+func (s *Server) release() error {
+	var failed []error
+	if s.http == nil && s.listener != nil {
+		failed = append(failed, s.listener.Close())
+	}
+	if s.store != nil {
+		failed = append(failed, s.store.Close())
+	}
+	if s.inlog != nil {
+		failed = append(failed, s.inlog.Close())
+	}
+	if s.unlock != nil {
+		failed = append(failed, s.unlock())
+	}
+	return errors.Join(failed...)
+}
