@@ -48,7 +48,7 @@ type server struct {
 
 func serve(t *testing.T, script ...answer) (*server, *Client) {
 	t.Helper()
-	s := &server{got: make(chan seen, 100), script: make(chan answer, 100)}
+	s := &server{got: make(chan seen, 10_000), script: make(chan answer, 100)}
 	for _, a := range script {
 		s.script <- a
 	}

@@ -261,6 +261,10 @@ func (s *shard) wait(e *Engine, i uint32, number, start int64) {
 	st := s.cores.Mut(i)
 	d := e.groups.Get(st.group).detector
 	n, _ := e.params[d].SilenceDue(&st.core, s.seasonOf(st), start+e.clock.SpanMs)
+	if n == series.Forever {
+		st.due = never
+		return
+	}
 	st.due = number + 1 + max(n, 0)
 	s.wheel.Add(i, st.due)
 }

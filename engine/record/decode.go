@@ -131,6 +131,9 @@ func decodeText(r *codec.Reader, n int) TextColumn {
 		return c
 	}
 	raw := r.Raw(n * width)
+	if len(raw) < n*width {
+		return c // Reading has failed before.
+	}
 	c.Codes = make([]uint32, n)
 	seen := uint32(0)
 	for i := range c.Codes {

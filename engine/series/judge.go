@@ -1,10 +1,7 @@
 package series
 
 import (
-	"fmt"
 	"math"
-	"os"
-	"strconv"
 
 	"tidemark/engine/num"
 	"tidemark/engine/spec"
@@ -115,8 +112,8 @@ func (p *Params) predictSeason(c *Core, s *Season, x Sample, v *Verdict) {
 		v.dayPlace = placeAt(at, day, p.daySlotSec, p.span, p.daySlots)
 		v.dayCurve = s.dayAt(v.dayPlace)
 		if h := hourOfDay(at); s.scatter[h] > 0 {
-			v.hourScatter = math.Max(0.2, float64(s.scatter[h]))
-			v.hourLong = math.Max(HB, float64(s.scatterB[h]))
+			v.hourScatter = math.Max(leastHourScatter, float64(s.scatter[h]))
+			v.hourLong = math.Max(leastHourScatter, float64(s.scatterB[h]))
 		}
 	}
 	if p.weekSlots > 0 {
@@ -165,8 +162,8 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 	novelty := p.novelty(c, x, v)
 	v.raw = combine(-logA/math.Ln10, -logB/math.Ln10, absA, absB, novelty)
 	logC := c.tailC.logTail(math.Abs(v.zC))
-	v.raw = math.Max(v.raw, W*lasting(-logC/math.Ln10, math.Abs(v.zC)))
-	v.raw = math.Max(v.raw, WB*lasting(-logB/math.Ln10, absB))
+	v.raw = math.Max(v.raw, lasting(-logC/math.Ln10, math.Abs(v.zC)))
+	v.raw = math.Max(v.raw, longWeight*lasting(-logB/math.Ln10, absB))
 	v.raw *= math.Min(1, 0.3+0.7*c.seen/p.full)
 	v.Ready = c.seen >= p.quiet
 	if v.Ready {
@@ -194,7 +191,15 @@ func combine(lA, lB, zA, zB, novelty float64) float64 {
 	return math.Max(math.Min(cal, size), math.Min(novelty, math.Sqrt(cal*size)))
 }
 
-const driftClip = 6
+const (
+	// driftClip keeps a lone spike from standing for a long excursion.
+	driftClip = 6
+	// longWeight is what a deviation from the long prediction counts by itself,
+	// when the short one has followed it: less than both together.
+	longWeight = 0.8
+	// leastHourScatter bounds how much quieter than the day an hour may be.
+	leastHourScatter = 0.2
+)
 
 // judgeDrift is the multi-bucket channel: the moving mean of B, so that mild
 // deviations that last count as much as a strong one that does not.
@@ -203,6 +208,8 @@ func (p *Params) judgeDrift(c *Core, zB float64, v *Verdict) {
 	v.zC = p.sided(v.drift / math.Sqrt(c.driftSquare+1e-6))
 }
 
+// lasting is the evidence of one channel that speaks alone: calibrated tail and
+// plain size must both be there.
 func lasting(cal, z float64) float64 {
 	return math.Min(cal, 2*math.Log2(1+z/3))
 }
@@ -235,19 +242,4 @@ func (p *Params) novelty(c *Core, x float64, v *Verdict) float64 {
 		return 0
 	}
 	return math.Min(maxNovelty, 2+12*most) * math.Min(1, c.seen/p.noveltyFull)
-}
-
-// Debug is a scratch helper.
-func (v *Verdict) Debug() string {
-	return fmt.Sprintf("zA %.1f zB %.1f zC %.1f raw %.2f long %.0f", v.zA, v.zB, v.zC, v.raw, v.long)
-}
-
-var HB = envf("HB", 0.2)
-var W, WB = envf("W", 0), envf("WB", 0)
-
-func envf(k string, d float64) float64 {
-	if f, err := strconv.ParseFloat(os.Getenv(k), 64); err == nil {
-		return f
-	}
-	return d
 }

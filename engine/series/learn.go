@@ -73,7 +73,7 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 	c.seen++
 	c.lastMs = x.StartMs
 	if value == 0 {
-		c.zeroRun++
+		c.zeroRun = max(c.zeroRun, c.zeroRun+1)
 	} else {
 		c.zeroRun = 0
 	}

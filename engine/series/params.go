@@ -34,17 +34,18 @@ var (
 	midLevelMemory   = memory{83 * minute, 16}
 	trendMemory      = memory{3 * hour, 30}
 	offsetMemory     = memory{33 * minute, 6}
-	slowLevelMemory  = memory{envf("SL", 1) * day, 20}
+	slowLevelMemory  = memory{3 * day, 20}
 	shortErrorMemory = memory{8 * hour, 100}
 	longErrorMemory  = memory{42 * hour, 200}
 	// A recent scale of a quarter of this raised false alerts by a tenth.
 	recentScaleMemory = memory{8 * hour, 100}
 	// A long scale of a third of this lost 1 to 6 points of benchmark score:
 	// anomalies must not widen the scale they are measured by.
-	longScaleMemory = memory{12 * day, envf("LS", 1000)}
+	longScaleMemory = memory{12 * day, 1000}
 	// Novelty that never forgets stops seeing anything after one extreme.
 	rangeMemory = memory{35 * day, 1000}
-	driftMemory = memory{envf("DH", 6) * hour, 12}
+	// Of 3 to 24 hours, 3 ranked the benchmark's labels best.
+	driftMemory = memory{3 * hour, 12}
 	// crowdMemory: excesses this close together are one event.
 	crowdMemory    = memory{25 * minute, 5}
 	rankPeriodTime = memory{week, 1000}
@@ -56,6 +57,10 @@ var (
 	seasonAfter      = memory{6 * hour, 16}
 	meanAbsMemory    = memory{12 * day, 300}
 	trendDampingTime = memory{4 * hour, 50}
+	// After silenceTime without a record a series is taken to have ended: its
+	// zeros are news to nobody and are not learned any more. It bounds the work
+	// that a silent series causes, a microsecond or less a bucket.
+	silenceTime = memory{2 * day, 4096}
 )
 
 const (
@@ -86,6 +91,7 @@ type Params struct {
 	gainRecent, gainCrowd, gainDrift, gainHour, eventApart, rankPeriod float64
 
 	slowMemory, shortMemory, longMemory, recentMemory  float64
+	mostZeros                                          uint32
 	longScaleMemory, rangeMemory, meanAbsMemory        float64
 	quiet, full, noveltyFull, seasonAfter, bucketsADay float64
 }
@@ -129,6 +135,7 @@ func NewParams(fn spec.Function, bucketSpanMs int64) *Params {
 	p.rangeMemory, p.meanAbsMemory = rangeMemory.in(span), meanAbsMemory.in(span)
 	p.quiet, p.full, p.noveltyFull = quietTime.in(span), fullTime.in(span), noveltyFullTime.in(span)
 	p.seasonAfter = seasonAfter.in(span)
+	p.mostZeros = uint32(math.Min(silenceTime.in(span), math.MaxUint32))
 	return p
 }
 
