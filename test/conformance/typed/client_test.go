@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	elasticsearch "github.com/elastic/go-elasticsearch/v9"
+	"github.com/elastic/go-elasticsearch/v9/typedapi/ml/flushjob"
 	"github.com/elastic/go-elasticsearch/v9/typedapi/types"
 
 	"tidemark/test/conformance/script"
@@ -76,10 +77,10 @@ func TestTypedLife(t *testing.T) {
 	a, err := es.Ml.FlushJob(id).CalcInterim(true).Do(ctx)
 	check("interim flush", err)
 	flush("interim flush", last, a.LastFinalizedBucketEnd, err)
-	b, err := es.Ml.FlushJob(id).AdvanceTime(fmt.Sprint(last + hour)).Do(ctx)
+	b, err := es.Ml.FlushJob(id).Request(&flushjob.Request{AdvanceTime: fmt.Sprint(last + hour)}).Do(ctx)
 	check("advance", err)
 	flush("advance", last+hour, b.LastFinalizedBucketEnd, err)
-	c, err := es.Ml.FlushJob(id).SkipTime(fmt.Sprint(last + 2*hour + 1)).Do(ctx)
+	c, err := es.Ml.FlushJob(id).Request(&flushjob.Request{SkipTime: fmt.Sprint(last + 2*hour + 1)}).Do(ctx)
 	check("skip", err)
 	flush("skip", last+3*hour, c.LastFinalizedBucketEnd, err)
 
