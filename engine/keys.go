@@ -56,10 +56,6 @@ func (k *keyRing) put(key string, bodyHash uint64, counts record.Counts) {
 	k.bytes += int64(len(key)) + keyBytes
 }
 
-func (k *keyRing) clone() keyRing {
-	return keyRing{answers: append([]answer(nil), k.answers...), next: k.next}
-}
-
 // append encodes the keys, oldest first.
 func (k *keyRing) append(dst []byte) []byte {
 	dst = codec.AppendUvarint(dst, uint64(len(k.answers)))

@@ -12,14 +12,3 @@ var scoreKnots = []num.Knot{
 
 // Score is the score, 0 to 100, of something as rare as 10^-r.
 func Score(r float64) float64 { return num.Interpolate(scoreKnots, r) }
-
-// rarity is the inverse of Score on its rising part.
-func rarity(score float64) float64 {
-	for i := 1; i < len(scoreKnots); i++ {
-		a, b := scoreKnots[i-1], scoreKnots[i]
-		if score <= b.Y {
-			return a.X + (b.X-a.X)*(score-a.Y)/(b.Y-a.Y)
-		}
-	}
-	return scoreKnots[len(scoreKnots)-1].X
-}

@@ -26,7 +26,6 @@ type memLog struct {
 	held   bool
 	full   error
 	stats  inlog.Stats
-	reads  int
 	damage map[uint64]uint64 // job → damaged position
 }
 
@@ -34,7 +33,6 @@ type memEntries struct {
 	first   uint64 // position of entries[0]
 	queued  uint64 // last position including pending ones
 	entries [][]byte
-	broken  bool // an append failed; later ones that rely on it fail too
 }
 
 func newMemLog() *memLog {

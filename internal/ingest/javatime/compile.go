@@ -144,7 +144,8 @@ func CompileDate(pattern string) (*Format, error) {
 }
 
 func invalid(pattern, why string) error {
-	return fmt.Errorf("Invalid Time format string '%s': %s", pattern, why) //nolint:staticcheck // the wire's words
+	//lint:ignore ST1005 These are the words that users of the API search for.
+	return fmt.Errorf("Invalid Time format string '%s': %s", pattern, why)
 }
 
 // lacks says what keeps the parts from being a date or time.

@@ -159,8 +159,10 @@ func (s *Store) PurgeStep(ctx context.Context, num uint64) (more bool, err error
 			}
 			more = more || n == purgeRows
 		}
-		gone, err = s.snapshotPositions(ctx, num)
-		return err
+		if gone, err = s.snapshotPositions(ctx, num); err != nil {
+			return err
+		}
+		return s.giveBack(ctx)
 	})
 	if err != nil {
 		return true, err
@@ -175,6 +177,9 @@ func (s *Store) PurgeStep(ctx context.Context, num uint64) (more bool, err error
 	}
 	_ = os.Remove(s.snapshotFolder(num)) // It may never have been made.
 	return false, s.change(ctx, true, func(ctx context.Context) error {
+		if err := s.giveBack(ctx); err != nil {
+			return err
+		}
 		for _, q := range []string{"DELETE FROM snapshots WHERE job = ?", "DELETE FROM progress WHERE job = ?", "DELETE FROM jobs WHERE num = ? AND deleted = 1"} {
 			if _, err := s.exec(ctx, q, int64(num)); err != nil {
 				return err
@@ -200,6 +205,21 @@ func (s *Store) deleteResults(ctx context.Context, table, where string, num uint
 		}
 	}
 	return len(ids), nil
+}
+
+// giveBack returns a bounded number of free pages to the file system.
+func (s *Store) giveBack(ctx context.Context) error {
+	st, err := s.prepared(ctx, fmt.Sprintf("PRAGMA incremental_vacuum(%d)", freePages))
+	if err != nil {
+		return err
+	}
+	rows, err := st.QueryContext(ctx)
+	if err != nil {
+		return err
+	}
+	for rows.Next() { // Each step frees one page.
+	}
+	return errors.Join(rows.Err(), rows.Close())
 }
 
 func (s *Store) snapshotPositions(ctx context.Context, num uint64) ([]int64, error) {
