@@ -84,7 +84,7 @@ func (q *request) parseQuery(r *route) error {
 	}
 	var unknown []string
 	for name := range values {
-		known := slices.Contains(commonQuery, name) || slices.Contains(r.query, name) && !(r.body && q.hasBody) ||
+		known := slices.Contains(commonQuery, name) || slices.Contains(r.query, name) && (r.both || !(r.body && q.hasBody)) ||
 			r.body && (name == "source" || name == "source_content_type")
 		if !known {
 			unknown = append(unknown, name)

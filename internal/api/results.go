@@ -23,13 +23,10 @@ type search struct {
 	excludeInterim, expand      bool
 }
 
-// readSearch reads the parameters from the body, or without one from the query.
+// readSearch reads the parameters from the query and from the body: official
+// clients spread them over both. The body is right where both have one.
 func (q *request) readSearch(scoreName string) (*search, error) {
-	s := &search{}
-	if q.hasBody {
-		return s, q.searchBody(s, scoreName)
-	}
-	s.start, s.end, s.sort, s.timestamp = q.query.Get("start"), q.query.Get("end"), q.query.Get("sort"), q.query.Get("timestamp")
+	s := &search{start: q.query.Get("start"), end: q.query.Get("end"), sort: q.query.Get("sort"), timestamp: q.query.Get("timestamp")}
 	desc, err := q.boolean("desc", false)
 	if q.query.Has("desc") {
 		s.desc = &desc
@@ -40,7 +37,10 @@ func (q *request) readSearch(scoreName string) (*search, error) {
 	if err == nil {
 		s.expand, err = q.boolean("expand", false)
 	}
-	return s, errors.Join(err, q.integer("from", &s.from), q.integer("size", &s.size), q.float(scoreName, &s.score))
+	if err = errors.Join(err, q.integer("from", &s.from), q.integer("size", &s.size), q.float(scoreName, &s.score)); err != nil || !q.hasBody {
+		return s, err
+	}
+	return s, q.searchBody(s, scoreName)
 }
 
 func (q *request) searchBody(s *search, scoreName string) error {

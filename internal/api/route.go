@@ -14,9 +14,10 @@ type route struct {
 	path string
 	// query lists the parameters that the route takes beside the common ones.
 	query []string
-	// body: the parameters may come in a body instead of the query.
-	body   bool
-	handle func(*request) error
+	// body: the parameters may come in a body instead of the query; both: in a
+	// body and the query together, the body being right.
+	body, both bool
+	handle     func(*request) error
 
 	segments []string
 }
@@ -48,10 +49,10 @@ func (h *Handler) table() []route {
 	for _, method := range []string{"GET", "POST"} {
 		buckets := slices.Concat(timeRange, paging, []string{"anomaly_score", "expand"})
 		list = append(list,
-			route{method: method, path: one + "/results/buckets", handle: getBuckets, body: true, query: append(buckets, "timestamp")},
-			route{method: method, path: one + "/results/buckets/{timestamp}", handle: getBuckets, body: true, query: buckets},
-			route{method: method, path: one + "/results/records", handle: getRecords, body: true, query: slices.Concat(timeRange, paging, []string{"record_score"})},
-			route{method: method, path: one + "/results/influencers", handle: getInfluencers, body: true, query: slices.Concat(timeRange, paging, []string{"influencer_score"})},
+			route{method: method, path: one + "/results/buckets", handle: getBuckets, body: true, both: true, query: append(buckets, "timestamp")},
+			route{method: method, path: one + "/results/buckets/{timestamp}", handle: getBuckets, body: true, both: true, query: buckets},
+			route{method: method, path: one + "/results/records", handle: getRecords, body: true, both: true, query: slices.Concat(timeRange, paging, []string{"record_score"})},
+			route{method: method, path: one + "/results/influencers", handle: getInfluencers, body: true, both: true, query: slices.Concat(timeRange, paging, []string{"influencer_score"})},
 		)
 	}
 	var all []route

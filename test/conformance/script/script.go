@@ -175,7 +175,7 @@ func Run(t *testing.T, c Client) {
 	flushed("body", last, ok("body", 200)(c.FlushBody(id, `{"job_id":"`+id+`","calc_interim":true}`)))
 	ok("start without interim", 400)(c.Flush(id, FlushParams{Start: ms(last)}))
 	flushed("advance", last+hour, ok("advance", 200)(c.Flush(id, FlushParams{AdvanceTime: ms(last + hour)})))
-	flushed("skip", last+3*hour, ok("skip", 200)(c.Flush(id, FlushParams{SkipTime: ms(last + 2*hour + 1)})))
+	flushed("skip", last+3*hour, ok("skip", 200)(c.Flush(id, FlushParams{SkipTime: ms(last + 2*hour + 1000)})))
 
 	if b := ok("buckets", 200)(c.Buckets(id)); b["count"] != float64(336) {
 		t.Errorf("buckets answered count %v, want 336", b["count"])

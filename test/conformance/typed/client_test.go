@@ -80,7 +80,7 @@ func TestTypedLife(t *testing.T) {
 	b, err := es.Ml.FlushJob(id).Request(&flushjob.Request{AdvanceTime: fmt.Sprint(last + hour)}).Do(ctx)
 	check("advance", err)
 	flush("advance", last+hour, b.LastFinalizedBucketEnd, err)
-	c, err := es.Ml.FlushJob(id).Request(&flushjob.Request{SkipTime: fmt.Sprint(last + 2*hour + 1)}).Do(ctx)
+	c, err := es.Ml.FlushJob(id).Request(&flushjob.Request{SkipTime: fmt.Sprint(last + 2*hour + 1000)}).Do(ctx)
 	check("skip", err)
 	flush("skip", last+3*hour, c.LastFinalizedBucketEnd, err)
 

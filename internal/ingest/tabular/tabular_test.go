@@ -1,0 +1,136 @@
+package tabular
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// all reads every record, or the error that ended reading.
+func all(next func() ([]byte, error)) (lines []string, err error) {
+	for {
+		line, err := next()
+		if errors.Is(err, io.EOF) {
+			return lines, nil
+		}
+		if err != nil {
+			return lines, err
+		}
+		lines = append(lines, string(line))
+	}
+}
+
+func TestOpen(t *testing.T) {
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	_, _ = io.WriteString(z, "time,v\n1,2\n")
+	_ = z.Close()
+	for name, c := range map[string]struct {
+		in   string
+		want []string
+	}{
+		"commas":        {"time,host,v\n1,a,2.5\n2,,-3e4\n", []string{`{"time":1,"host":"a","v":2.5}`, `{"time":2,"v":-3e4}`}},
+		"semicolons":    {"time;v\n2014-07-01 00:00:00;1,5\n", []string{`{"time":"2014-07-01 00:00:00","v":"1,5"}`}},
+		"tabs":          {"time\tv\r\n1\t\"a \"\"b\"\"\"\r\n", []string{`{"time":1,"v":"a \"b\""}`}},
+		"byte order":    {"\xef\xbb\xbftime,v\n1,2", []string{`{"time":1,"v":2}`}},
+		"no number":     {"a,b,c,d\n01,+1,1e,NaN\n", []string{`{"a":"01","b":"+1","c":"1e","d":"NaN"}`}},
+		"short row":     {"a,b\n1\n", []string{`{"a":1}`}},
+		"quoted lines":  {"a,b\n\"x\ny\",1\n", []string{`{"a":"x\ny","b":1}`}},
+		"gzip":          {zipped.String(), []string{`{"time":1,"v":2}`}},
+		"json lines":    {" {\"a\": 1}\n{\"b\":{\"c\":\"d\"}}", []string{`{"a":1}`, `{"b":{"c":"d"}}`}},
+		"json together": {`{"a":1}{"a":2}`, []string{`{"a":1}`, `{"a":2}`}},
+		"json array":    {`[{"a":1}, {"a":[1,2]}]`, []string{`{"a":1}`, `{"a":[1,2]}`}},
+		"header only":   {"a,b\n", nil},
+	} {
+		r, err := Open(strings.NewReader(c.in), "file")
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		lines, err := all(r.Next)
+		if err != nil || !cmp.Equal(lines, c.want) {
+			t.Errorf("%s: %q, error %v, want %q", name, lines, err, c.want)
+		}
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                         "is empty",
+		" \n ":                     "is empty",
+		"a,a\n1,2\n":               "there twice",
+		"a,b\n1,2,3\n":             "line 2: 3 cells",
+		"\x1f\x8bnonsense":         "not",
+		`{"a":1} 7`:                "record 2",
+		`{"a":1}{"a":`:             "record 2",
+		"{\"a\":1}\n{\"a\":1]\n{}": "record 2",
+	} {
+		r, err := Open(strings.NewReader(in), "data.csv")
+		if err == nil {
+			_, err = all(r.Next)
+		}
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "data.csv") {
+			t.Errorf("%q: error %v, want one with %q", in, err, want)
+		}
+	}
+}
+
+func TestFields(t *testing.T) {
+	have := Fields([]byte(`{"a":1,"b":{"c":"x\n","d":{"e":true}},"f":[1],"g":null}`))
+	want := []Field{{Name: "a", Text: "1"}, {Name: "b.c", Text: "x\n", Quote: true}, {Name: "b.d.e", Text: "true"}, {Name: "g"}}
+	if d := cmp.Diff(want, have); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestMerge(t *testing.T) {
+	parse := func(text []byte) (int64, bool) {
+		if len(text) != 1 {
+			return 0, false
+		}
+		return int64(text[0] - '0'), true
+	}
+	var files []*Reader
+	for _, in := range []string{"t,f\n1,a\n4,a\n2,a\n", "t,f\n", "t,f\n0,b\n1,b\nbad,b\n5,b\n"} {
+		r, err := Open(strings.NewReader(in), "file")
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, r)
+	}
+	next, err := Merge(files, "t", parse)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := all(next)
+	want := []string{`{"t":0,"f":"b"}`, `{"t":1,"f":"a"}`, `{"t":1,"f":"b"}`, `{"t":"bad","f":"b"}`, `{"t":4,"f":"a"}`, `{"t":2,"f":"a"}`, `{"t":5,"f":"b"}`}
+	if err != nil || !cmp.Equal(lines, want) {
+		t.Errorf("%v, error %v", lines, err)
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	f.Add([]byte("a,b\n1,2\n"))
+	f.Add([]byte(`[{"a":1}]`))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		r, err := Open(bytes.NewReader(in), "file")
+		if err != nil {
+			return
+		}
+		for range 100 {
+			line, err := r.Next()
+			if err != nil {
+				return
+			}
+			Fields(line)
+			if bytes.IndexByte(line, '\n') >= 0 {
+				t.Fatalf("a record of two lines: %q", line)
+			}
+		}
+	})
+}
