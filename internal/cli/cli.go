@@ -76,7 +76,7 @@ func newRoot() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newServe(), newVersion())
+	root.AddCommand(newServe(), newVersion(), newDemo(), newJob(), newPost())
 	return root
 }
 

@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tidemark/client"
+	"tidemark/internal/feed"
+	"tidemark/internal/ingest"
+	"tidemark/wire"
+)
+
+// timeReader reads times as the job does.
+func timeReader(d *wire.DataDescription) (func([]byte) (int64, bool), error) {
+	return ingest.TimeReader(d.TimeFormat, time.Now())
+}
+
+func newJobExplain() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "explain JOB", Short: "Say where a job stands: newest record, open bucket, warm-up, top anomalies", Args: exactly("a job"),
+	}
+	connect := serverFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		c, err := connect()
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		return explain(cmd.Context(), c, args[0], cmd.OutOrStdout())
+	}
+	return cmd
+}
+
+// warmUp is how many buckets a series needs before anything is reported; the
+// engine waits that long or two and a half hours, whichever is longer.
+const (
+	warmUpBuckets = 12
+	warmUpTime    = 150 * time.Minute
+)
+
+func explain(ctx context.Context, c *client.Client, id string, out io.Writer) error {
+	jobs, err := c.GetJobs(ctx, client.GetJobsRequest{IDs: id})
+	if err != nil {
+		return err
+	}
+	if len(jobs.Jobs) != 1 {
+		return fmt.Errorf("%q stands for %d jobs; name one", id, len(jobs.Jobs))
+	}
+	j := jobs.Jobs[0]
+	stats, err := c.GetJobStats(ctx, client.GetJobStatsRequest{IDs: id})
+	if err != nil {
+		return err
+	}
+	s := stats.Jobs[0]
+	fmt.Fprintf(out, "Job %s is %s.\n", id, s.State)
+	for _, d := range j.AnalysisConfig.Detectors {
+		fmt.Fprintf(out, "  It watches %s in buckets of %s.\n", d.DetectorDescription, j.AnalysisConfig.BucketSpan)
+	}
+	if s.AssignmentExplanation != "" {
+		fmt.Fprintf(out, "  %s\n", s.AssignmentExplanation)
+	}
+	if !explainData(out, j, s) {
+		return nil
+	}
+	if s.State == wire.StateOpened {
+		if err := explainTime(ctx, c, j, s, out); err != nil {
+			return err
+		}
+	}
+	return explainResults(ctx, c, j, s, out)
+}
+
+// explainData says what came in, and returns false if that was nothing.
+func explainData(out io.Writer, j *wire.Job, s *wire.JobStats) bool {
+	d := s.DataCounts
+	if d.InputRecordCount == 0 {
+		fmt.Fprintf(out, "  It has no records yet. Send some: tidemark post %s FILE\n", j.JobID)
+		return false
+	}
+	fmt.Fprintf(out, "  It has processed %s of %s records; the newest is from %s.\n",
+		feed.Thousands(d.ProcessedRecordCount), feed.Thousands(d.InputRecordCount), when(d.LatestRecordTimestamp))
+	if d.InvalidDateCount > 0 {
+		fmt.Fprintf(out, "  %s records had no usable time: %q must hold it in the format %q.\n", feed.Thousands(d.InvalidDateCount), j.DataDescription.TimeField, j.DataDescription.TimeFormat)
+	}
+	if d.OutOfOrderTimestampCount > 0 {
+		fmt.Fprintf(out, "  %s records came too late and were dropped; a latency in analysis_config would wait for such.\n", feed.Thousands(d.OutOfOrderTimestampCount))
+	}
+	if s.ModelSizeStats.MemoryStatus != "ok" {
+		fmt.Fprintf(out, "  Its memory is short (%s): the series that were silent the longest give way. Raise analysis_limits.model_memory_limit.\n", s.ModelSizeStats.MemoryStatus)
+	}
+	return d.ProcessedRecordCount > 0
+}
+
+// explainTime says how far results are final and what is still to come.
+func explainTime(ctx context.Context, c *client.Client, j *wire.Job, s *wire.JobStats, out io.Writer) error {
+	span, err := wire.ParseDuration("bucket_span", j.AnalysisConfig.BucketSpan)
+	if err != nil {
+		return err
+	}
+	flushed, err := c.FlushJob(ctx, client.FlushJobRequest{JobID: j.JobID, CalcInterim: true})
+	if err != nil {
+		return err
+	}
+	end := flushed.LastFinalizedBucketEnd
+	if end == nil {
+		return nil
+	}
+	fmt.Fprintf(out, "  Results are final up to %s. The bucket after that is filling: it ends when a record after %s comes,\n    or with 'tidemark job flush %s --advance-time ...'.\n",
+		end.Format("2006-01-02 15:04:05 UTC"), end.Add(span).Format("15:04:05"), j.JobID)
+	if first := s.DataCounts.EarliestRecordTimestamp; first != nil {
+		need := max(warmUpTime, warmUpBuckets*span)
+		if left := need - end.Sub(first.Time()); left > 0 {
+			fmt.Fprintf(out, "  It is still warming up: nothing is reported for another %s of data.\n", left.Round(time.Second))
+		}
+	}
+	return nil
+}
+
+func explainResults(ctx context.Context, c *client.Client, j *wire.Job, s *wire.JobStats, out io.Writer) error {
+	few := 5
+	records, err := c.GetRecords(ctx, client.GetRecordsRequest{JobID: j.JobID, Query: client.Query{Size: &few}})
+	if err != nil {
+		return err
+	}
+	if records.Count == 0 {
+		fmt.Fprintf(out, "  No anomaly so far in %s buckets.\n", feed.Thousands(s.DataCounts.BucketCount))
+		return nil
+	}
+	fmt.Fprintf(out, "  %s anomaly records; the highest:\n", feed.Thousands(records.Count))
+	for i := range records.Records {
+		r := &records.Records[i]
+		fmt.Fprintf(out, "    %s  score %3.0f  %s\n", r.Timestamp.Time().Format("2006-01-02 15:04:05"), r.RecordScore, sentence(r))
+	}
+	return nil
+}
+
+// sentence says in words what an anomaly record is about.
+func sentence(r *wire.Record) string {
+	text := r.Function
+	if r.FieldName != "" {
+		text += " of " + r.FieldName
+	}
+	for _, x := range []struct {
+		field string
+		value *string
+	}{{r.PartitionFieldName, r.PartitionFieldValue}, {r.ByFieldName, r.ByFieldValue}} {
+		if x.value != nil {
+			text += fmt.Sprintf(", %s %s", x.field, wire.Clip(*x.value))
+		}
+	}
+	if len(r.Actual) > 0 && len(r.Typical) > 0 {
+		text += fmt.Sprintf(": %.4g instead of about %.4g", r.Actual[0], r.Typical[0])
+	}
+	if r.IsInterim {
+		text += " (interim)"
+	}
+	return text
+}

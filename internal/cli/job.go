@@ -1,0 +1,387 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"tidemark/client"
+	"tidemark/internal/feed"
+	"tidemark/internal/guess"
+	"tidemark/internal/ingest/tabular"
+	"tidemark/wire"
+)
+
+func newJob() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "job", Short: "Create, look at and change the jobs of a server",
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{fmt.Errorf("unknown command %q", args[0])}
+			}
+			return cmd.Help()
+		},
+	}
+	cmd.AddCommand(newJobCreate(), newJobList(), newJobExplain(), newJobFlush(), newJobStats(),
+		simple("open", "Open a closed job, so that it takes data", "opened", func(ctx context.Context, c *client.Client, id string, _ bool) error {
+			_, err := c.OpenJob(ctx, client.OpenJobRequest{JobID: id})
+			return err
+		}),
+		simple("close", "Close a job: forget stale series, store the rest", "closed", func(ctx context.Context, c *client.Client, id string, force bool) error {
+			_, err := c.CloseJob(ctx, client.CloseJobRequest{IDs: id, Force: force})
+			return err
+		}),
+		simple("delete", "Delete a job with its results", "deleted", func(ctx context.Context, c *client.Client, id string, force bool) error {
+			_, err := c.DeleteJob(ctx, client.DeleteJobRequest{JobID: id, Force: force})
+			return err
+		}))
+	return cmd
+}
+
+// simple is a command that does one thing to one job.
+func simple(name, short, done string, do func(ctx context.Context, c *client.Client, id string, force bool) error) *cobra.Command {
+	cmd := &cobra.Command{Use: name + " JOB", Short: short, Args: exactly("a job")}
+	connect := serverFlag(cmd)
+	force := new(bool)
+	if name != "open" {
+		force = cmd.Flags().Bool("force", false, name+" it even if it is open or has failed")
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		c, err := connect()
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		if err := do(cmd.Context(), c, args[0], *force); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "job %s is %s\n", args[0], done)
+		return err
+	}
+	return cmd
+}
+
+func newJobCreate() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "create JOB", Short: "Create a job for data like that in a file, and open it", Args: exactly("a job"),
+		Long: "Look at the first records of a file (CSV or JSON, plain or gzip), propose a job, create it\n" +
+			"and open it. What was guessed is printed with the reasons; every guess can be overridden.",
+		Example: "  tidemark job create sales --from sales.csv\n  tidemark job create sales --from sales.csv --function sum --field amount --bucket-span 1h --dry-run",
+	}
+	connect := serverFlag(cmd)
+	flags := cmd.Flags()
+	var from string
+	var o guess.Overrides
+	var dry bool
+	flags.StringVar(&from, "from", "", "`file` to look at; - is stdin (required)")
+	flags.StringVar(&o.TimeField, "time-field", "", "`field` that holds the time")
+	flags.StringVar(&o.TimeFormat, "time-format", "", "its `format`: epoch, epoch_ms or a pattern such as \"yyyy-MM-dd HH:mm:ss\"")
+	flags.StringVar(&o.BucketSpan, "bucket-span", "", "`time` that a bucket spans, such as 5m")
+	flags.StringVar(&o.Function, "function", "", "what is watched: count, sum, mean, min, max, and others")
+	flags.StringVar(&o.Field, "field", "", "`field` that the function looks at")
+	flags.StringVar(&o.Split, "split", "", "`field` whose values are series of their own")
+	flags.BoolVar(&o.NoSplit, "no-split", false, "all records are one series")
+	flags.BoolVar(&dry, "dry-run", false, "only print what would be created")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if from == "" {
+			return usageError{errors.New("--from is required: give the file with your data")}
+		}
+		g, err := guessFrom(cmd.InOrStdin(), from, o)
+		if err != nil {
+			return err
+		}
+		out := cmd.OutOrStdout()
+		if err := printGuess(out, args[0], from, g); err != nil || dry {
+			return err
+		}
+		c, err := connect()
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		if _, err := c.PutJob(cmd.Context(), client.PutJobRequest{JobID: args[0], Job: g.Job()}); err != nil {
+			return err
+		}
+		if _, err := c.OpenJob(cmd.Context(), client.OpenJobRequest{JobID: args[0]}); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(out, "\nJob %s is created and open. Next: tidemark post %s %s\n", args[0], args[0], from)
+		return err
+	}
+	return cmd
+}
+
+// openFile opens a file, or stdin for "-".
+func openFile(in io.Reader, path string) (io.ReadCloser, error) {
+	if path == "-" {
+		return io.NopCloser(in), nil
+	}
+	return os.Open(path)
+}
+
+func guessFrom(in io.Reader, path string, o guess.Overrides) (*guess.Guess, error) {
+	f, err := openFile(in, path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	r, err := tabular.Open(f, path)
+	if err != nil {
+		return nil, err
+	}
+	g, err := guess.From(r, o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return g, nil
+}
+
+func printGuess(out io.Writer, id, from string, g *guess.Guess) error {
+	fmt.Fprintf(out, "From the first %s records of %s:\n", feed.Thousands(int64(g.Records)), from)
+	for _, reason := range g.Reasons {
+		fmt.Fprintf(out, "  - %s\n", reason)
+	}
+	raw, err := json.Marshal(g.Job(), jsontext.WithIndent("  "))
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "\nPUT /_ml/anomaly_detectors/%s\n%s\n", id, raw)
+	return err
+}
+
+func newJobList() *cobra.Command {
+	cmd := &cobra.Command{Use: "list", Short: "List the jobs with their state", Args: exactly()}
+	connect := serverFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := connect()
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		list, err := c.GetJobStats(cmd.Context(), client.GetJobStatsRequest{})
+		if err != nil {
+			return err
+		}
+		out := cmd.OutOrStdout()
+		if list.Count == 0 {
+			_, err := fmt.Fprintln(out, "There are no jobs. Make one with 'tidemark job create JOB --from FILE'.")
+			return err
+		}
+		fmt.Fprintf(out, "%-30s %-8s %15s  %s\n", "JOB", "STATE", "RECORDS", "NEWEST RECORD")
+		for _, j := range list.Jobs {
+			fmt.Fprintf(out, "%-30s %-8s %15s  %s\n", j.JobID, j.State, feed.Thousands(j.DataCounts.ProcessedRecordCount), when(j.DataCounts.LatestRecordTimestamp))
+		}
+		return nil
+	}
+	return cmd
+}
+
+// when writes an optional time.
+func when(ms *wire.Millis) string {
+	if ms == nil {
+		return "-"
+	}
+	return ms.Time().Format("2006-01-02 15:04:05 UTC")
+}
+
+func newJobStats() *cobra.Command {
+	cmd := &cobra.Command{Use: "stats JOB", Short: "Print a job's statistics as JSON", Args: exactly("a job")}
+	connect := serverFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		c, err := connect()
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		list, err := c.GetJobStats(cmd.Context(), client.GetJobStatsRequest{IDs: args[0]})
+		if err != nil {
+			return err
+		}
+		raw, err := json.Marshal(list, jsontext.WithIndent("  "))
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n", raw)
+		return err
+	}
+	return cmd
+}
+
+func newJobFlush() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "flush JOB", Short: "Process everything sent so far and say how far results are final", Args: exactly("a job"),
+		Long: "Process everything sent so far and say how far results are final. Times are seconds or\n" +
+			"milliseconds since 1970, ISO-8601 dates, or now.",
+	}
+	connect := serverFlag(cmd)
+	var interim bool
+	var advance, skip string
+	cmd.Flags().BoolVar(&interim, "calc-interim", false, "also compute results of the buckets that are still filling")
+	cmd.Flags().StringVar(&advance, "advance-time", "", "close all buckets up to a `time`")
+	cmd.Flags().StringVar(&skip, "skip-time", "", "jump to a `time` without results")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		r := client.FlushJobRequest{JobID: args[0], CalcInterim: interim}
+		for _, t := range []struct {
+			flag, value string
+			to          *time.Time
+		}{{"--advance-time", advance, &r.AdvanceTime}, {"--skip-time", skip, &r.SkipTime}} {
+			if t.value == "" {
+				continue
+			}
+			ms, err := wire.ParseTime(t.flag, t.value, time.Now())
+			if err != nil {
+				return usageError{err}
+			}
+			*t.to = time.UnixMilli(ms)
+		}
+		c, err := connect()
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		done, err := c.FlushJob(cmd.Context(), r)
+		if err != nil {
+			return err
+		}
+		text := "flushed; there was no data yet"
+		if done.LastFinalizedBucketEnd != nil {
+			text = "flushed; results are final up to " + done.LastFinalizedBucketEnd.Format("2006-01-02 15:04:05 UTC")
+		}
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), text)
+		return err
+	}
+	return cmd
+}
+
+func newPost() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "post JOB FILE...", Short: "Send the records of files to a job",
+		Long: "Send the records of files (CSV or JSON, plain or gzip; - is stdin) to a job. Several files\n" +
+			"are merged by time. At the end the job is flushed, so that results are there to be read.",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return usageError{errors.New("it takes a job and at least one file")}
+			}
+			return nil
+		},
+	}
+	connect := serverFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		c, err := connect()
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		return post(cmd.Context(), c, args[0], args[1:], cmd.InOrStdin(), cmd.OutOrStdout())
+	}
+	return cmd
+}
+
+func post(ctx context.Context, c *client.Client, id string, paths []string, in io.Reader, out io.Writer) error {
+	jobs, err := c.GetJobs(ctx, client.GetJobsRequest{IDs: id})
+	if err != nil {
+		return err
+	}
+	if len(jobs.Jobs) != 1 {
+		return fmt.Errorf("%q stands for %d jobs; name one", id, len(jobs.Jobs))
+	}
+	source, closeAll, err := openSource(&jobs.Jobs[0].DataDescription, paths, in)
+	defer closeAll()
+	if err != nil {
+		return err
+	}
+	p := feed.NewProgress(out, feed.IsTerminal(out), source.Total)
+	sent, err := feed.Send(ctx, c, id, source, p)
+	p.Finish()
+	if err != nil {
+		return err
+	}
+	if sent.Records == 0 {
+		return errors.New("there was no record to send")
+	}
+	rate := float64(sent.Records) / max(sent.Took.Seconds(), 1e-6)
+	fmt.Fprintf(out, "sent %s records in %s (%s/s): %s processed", feed.Thousands(sent.Records), sent.Took.Round(time.Millisecond),
+		feed.Thousands(int64(rate)), feed.Thousands(sent.Processed))
+	for _, x := range []struct {
+		n    int64
+		what string
+	}{{sent.OutOfOrder, "too late"}, {sent.InvalidDate, "without a usable time"}} {
+		if x.n > 0 {
+			fmt.Fprintf(out, ", %s %s", feed.Thousands(x.n), x.what)
+		}
+	}
+	fmt.Fprintln(out)
+	advice(out, &sent)
+	if _, err := c.FlushJob(ctx, client.FlushJobRequest{JobID: id, CalcInterim: true}); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "Results are ready. Next: tidemark job explain %s\n", id)
+	return err
+}
+
+// advice says what to do when much of what was sent did not count.
+func advice(out io.Writer, sent *feed.Sent) {
+	if sent.InvalidDate*2 > sent.Records {
+		fmt.Fprintln(out, "Most records have no usable time: create the job again with the right --time-field and --time-format.")
+	}
+	if sent.OutOfOrder*10 > sent.Records {
+		fmt.Fprintln(out, "Many records came too late: sort the file by time, or give the job a latency.")
+	}
+}
+
+// openSource opens files and merges them by the job's time.
+func openSource(d *wire.DataDescription, paths []string, in io.Reader) (s feed.Source, closeAll func(), err error) {
+	var opened []io.Closer
+	closeAll = func() {
+		for _, f := range opened {
+			_ = f.Close() // It was only read.
+		}
+	}
+	var files []*tabular.Reader
+	var counts []*feed.Counting
+	known := true
+	for _, path := range paths {
+		f, err := openFile(in, path)
+		if err != nil {
+			return s, closeAll, err
+		}
+		opened = append(opened, f)
+		if file, ok := f.(*os.File); ok {
+			if info, err := file.Stat(); err == nil {
+				s.Total += info.Size()
+			}
+		} else {
+			known = false
+		}
+		counting := &feed.Counting{R: f}
+		counts = append(counts, counting)
+		r, err := tabular.Open(counting, path)
+		if err != nil {
+			return s, closeAll, err
+		}
+		files = append(files, r)
+	}
+	if !known {
+		s.Total = 0
+	}
+	s.Done = func() (n int64) {
+		for _, c := range counts {
+			n += c.N
+		}
+		return n
+	}
+	parse, err := timeReader(d)
+	if err != nil {
+		return s, closeAll, err
+	}
+	s.Next, err = tabular.Merge(files, d.TimeField, parse)
+	return s, closeAll, err
+}
