@@ -10,10 +10,6 @@ import (
 	"tidemark/engine/spec"
 )
 
-// recordThreshold is the natural logarithm of the probability below which a
-// value may become an anomaly record (3.5 %).
-const recordThreshold = -3.3524
-
 // output is what finalizing one bucket yields in one shard.
 type output struct {
 	findings []finding
@@ -231,7 +227,7 @@ func (s *shard) visit(e *Engine, i uint32, cell *gather.Cell, shares []uint32, n
 	}
 	v := p.Judge(&st.core, season, x)
 	s.out.judged++
-	if v.Ready && v.LogProb < recordThreshold && v.Score > 0 {
+	if v.Reportable() {
 		f := finding{detector: d, group: st.group, state: *st, verdict: v}
 		if cell != nil {
 			f.blames = e.blame(s.open[0], p, st, season, cell, shares, &v, start)

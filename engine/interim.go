@@ -58,7 +58,7 @@ func (s *shard) interim(e *Engine, at int, start int64) {
 		}
 		v := p.JudgePartial(&copied.core, season, sampleOf(fn, cell, start), share)
 		s.out.judged++
-		if !v.Ready || v.LogProb >= recordThreshold || v.Score <= 0 {
+		if !v.Reportable() {
 			continue
 		}
 		f := finding{detector: d, group: st.group, state: copied, verdict: v}

@@ -56,7 +56,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 }
 
 // oneLine keeps errors that were joined on one line.
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+func oneLine(err error) string {
+	return strings.ReplaceAll(strings.TrimPrefix(err.Error(), "tidemark: "), "\n", "; ")
+}
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{

@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"tidemark/engine/entry"
@@ -179,12 +180,17 @@ func (c *committer) warnRejected(u *ingest.Upload, counts record.Counts) {
 		return
 	}
 	conf := c.r.j.conf.Load()
+	example, reason := u.RejectedExample, u.RejectedReason
+	if example == "" && counts.OutOfOrder > 0 && len(u.Parts) > 0 {
+		example = "a record of " + time.UnixMilli(slices.Min(u.Parts[0].Times)).UTC().Format(time.RFC3339)
+		reason = "it is older than the job's newest record allows"
+	}
 	switch {
 	case rejected*2 > counts.InputRecords+u.Broken:
 		c.warned = now
 		c.r.log.Warn("more than half of an upload was rejected; check time_field and time_format of the job, and that records arrive in time order or within its latency",
 			"records", counts.InputRecords+u.Broken, "invalid_dates", counts.InvalidDates, "out_of_order", counts.OutOfOrder, "broken", u.Broken,
-			"time_field", conf.timeField, "time_format", conf.timeFormat, "example", u.RejectedExample, "reason", u.RejectedReason)
+			"time_field", conf.timeField, "time_format", conf.timeFormat, "example", example, "reason", reason)
 	case u.SuspiciousTimes:
 		c.warned = now
 		c.r.log.Warn(`all times of an upload are before 1990, read as milliseconds; if they are epoch seconds, give the job the time_format "epoch"`,
