@@ -162,17 +162,25 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 	novelty := p.novelty(c, x, v)
 	v.raw = combine(-logA/math.Ln10, -logB/math.Ln10, absA, absB, novelty)
 	logC := c.tailC.logTail(math.Abs(v.zC))
-	v.raw = math.Max(v.raw, lasting(-logC/math.Ln10, math.Abs(v.zC)))
-	v.raw = math.Max(v.raw, longWeight*lasting(-logB/math.Ln10, absB))
+	fresh := freshness(c.longRun)
+	alone := math.Max(driftWeight*fresh*lasting(-logC/math.Ln10, math.Abs(v.zC)), longWeight*fresh*lasting(-logB/math.Ln10, absB))
+	width := v.sigma
+	if alone > v.raw {
+		// What is unusual is the distance from the long run.
+		v.raw, v.Typical, width = alone, v.long, v.scale
+	}
 	v.raw *= math.Min(1, 0.3+0.7*c.seen/p.full)
 	v.Ready = c.seen >= p.quiet
 	if v.Ready {
-		v.Evidence = c.rank.rank(v.raw)
+		v.Evidence = math.Min(c.rank.rank(v.raw), mostRarity*v.raw)
+		if math.Min(v.LogProb, logC) > likely {
+			v.Evidence = math.Min(v.Evidence, 1)
+		}
 		v.Score = Score(v.Evidence)
 		v.NoveltyScore = novelty / maxNovelty * 100
 	}
 	v.Spike = x > v.Typical
-	v.Lower, v.Upper = v.Typical-1.96*v.sigma, v.Typical+1.96*v.sigma
+	v.Lower, v.Upper = v.Typical-1.96*width, v.Typical+1.96*width
 }
 
 // eitherOf2 is log(1-(1-q)²) for the smaller of two tail probabilities q: the
@@ -194,9 +202,23 @@ func combine(lA, lB, zA, zB, novelty float64) float64 {
 const (
 	// driftClip keeps a lone spike from standing for a long excursion.
 	driftClip = 6
+	// leastDrift is the mean deviation, in scales, that a moving mean is measured
+	// by at least: with many short buckets even a trifle would be significant.
+	leastDrift = 0.1
 	// longWeight is what a deviation from the long prediction counts by itself,
-	// when the short one has followed it: less than both together.
-	longWeight = 0.8
+	// when the short one has followed it: less than both together. driftWeight
+	// is the same for a mild one that lasts.
+	longWeight, driftWeight = 0.8, 1.1
+	// newsRun is the run of outliers after which one that goes on is half the
+	// news it was: a new level must not be reported until it is learned. Of 1 to
+	// 12 buckets, 2 gave the fewest records after a shift and ranked best.
+	newsRun = 2
+	// mostRarity bounds how much rarer than its own size evidence may count: in
+	// a series that hardly moves, the largest value ever may be no news.
+	mostRarity = 2
+	// likely is the logarithm of the probability, 3.5 %, above which a value is
+	// no anomaly, however rarely this series has shown one like it.
+	likely = -3.3524
 	// leastHourScatter bounds how much quieter than the day an hour may be.
 	leastHourScatter = 0.2
 )
@@ -205,7 +227,14 @@ const (
 // deviations that last count as much as a strong one that does not.
 func (p *Params) judgeDrift(c *Core, zB float64, v *Verdict) {
 	v.drift = num.Toward(c.drift, p.gainDrift, num.Clamp(zB, -driftClip, driftClip))
-	v.zC = p.sided(v.drift / math.Sqrt(c.driftSquare+1e-6))
+	v.zC = p.sided(v.drift / math.Max(math.Sqrt(c.driftSquare), leastDrift))
+}
+
+// freshness is what is left of the news in a deviation that has lasted for a run
+// of buckets.
+func freshness(run int16) float64 {
+	r := float64(run) / newsRun
+	return 1 / (1 + r*r)
 }
 
 // lasting is the evidence of one channel that speaks alone: calibrated tail and

@@ -7,6 +7,7 @@ import (
 
 	"tidemark/internal/inlog"
 	"tidemark/internal/store"
+	"tidemark/wire"
 )
 
 // Waits that a refused client is told, long enough that a crowd of clients
@@ -20,13 +21,13 @@ const (
 var errQueueFull = errors.New("queue is full")
 
 func notFound(id string) *Error {
-	return &Error{Fault: NotFound, Job: id, Reason: "No known job with id '" + id + "'"}
+	return &Error{Fault: NotFound, Job: id, Reason: "No known job with id '" + wire.Clip(id) + "'"}
 }
 
 // notOpen is the refusal for data and flushes of a job that takes none.
 func notOpen(id string) *Error {
 	return &Error{Fault: NotOpen, Job: id,
-		Reason: fmt.Sprintf("Cannot perform requested action because job [%s] is not open", id)}
+		Reason: fmt.Sprintf("Cannot perform requested action because job [%s] is not open", wire.Clip(id))}
 }
 
 func busy(id string, waiting int) *Error {
