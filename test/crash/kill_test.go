@@ -208,25 +208,37 @@ func collect(s *process.Server, loads []workload) map[string]map[string][]string
 	for _, w := range loads {
 		base := "/_ml/anomaly_detectors/" + w.job
 		s.Must("POST", base+"/_flush", "")
+		stats := s.Must("GET", base+"/_stats", "")["jobs"].([]any)[0].(map[string]any)
+		counts := stats["data_counts"].(map[string]any)
 		got := map[string][]string{}
 		for _, kind := range []string{"buckets", "records", "influencers"} {
-			for from := 0; ; from += 1000 {
-				a := s.Must("POST", base+"/results/"+kind, fmt.Sprintf(`{"page":{"from":%d,"size":1000}}`, from))
-				docs := a[kind].([]any)
-				for _, d := range docs {
-					got[kind] = append(got[kind], canonical(d.(map[string]any)))
-				}
-				if len(docs) < 1000 {
-					break
-				}
-			}
-			sort.Strings(got[kind])
+			got[kind] = collectKind(s, base+"/results/"+kind, kind, counts)
 		}
-		stats := s.Must("GET", base+"/_stats", "")["jobs"].([]any)[0].(map[string]any)
-		got["data_counts"] = []string{canonical(stats["data_counts"].(map[string]any))}
+		got["data_counts"] = []string{canonical(counts)}
 		all[w.job] = got
 	}
 	return all
+}
+
+// window is how much time is read at once: pages end at 10,000 results.
+const window = 200 * bucketSeconds
+
+// collectKind reads all results of a kind, window by window.
+func collectKind(s *process.Server, path, kind string, counts map[string]any) []string {
+	var list []string
+	first, last := counts["earliest_record_timestamp"].(float64)/1000, counts["latest_record_timestamp"].(float64)/1000
+	for from := int64(first); from <= int64(last); from += window {
+		a := s.Must("POST", path, fmt.Sprintf(`{"start":"%d","end":"%d","page":{"size":10000}}`, from, from+window))
+		docs := a[kind].([]any)
+		if a["count"].(float64) != float64(len(docs)) {
+			panic(fmt.Sprintf("%d %s in one window, %v in all: make it smaller", len(docs), kind, a["count"]))
+		}
+		for _, d := range docs {
+			list = append(list, canonical(d.(map[string]any)))
+		}
+	}
+	sort.Strings(list)
+	return list
 }
 
 // stamped are the fields that the runtime stamps from outside; they are not
