@@ -51,6 +51,7 @@ type Server struct {
 
 	mu     sync.Mutex
 	cmd    *exec.Cmd
+	ended  chan struct{} // closed when cmd has ended
 	stderr *tail
 }
 
@@ -75,6 +76,17 @@ func New(t testing.TB, binary string, extra ...string) *Server {
 // Start runs the binary and returns when /readyz is green.
 func (s *Server) Start() {
 	s.t.Helper()
+	if !s.TryStart() {
+		s.t.Fatalf("the server ended before it was ready; its last words:\n%s", s.stderr)
+	}
+}
+
+// With replaces the further options of serve for the next start.
+func (s *Server) With(extra ...string) { s.extra = extra }
+
+// TryStart is Start, but reports false if the process ends by itself first.
+func (s *Server) TryStart() bool {
+	s.t.Helper()
 	name := s.binary
 	if name == "" {
 		self, err := os.Executable()
@@ -91,14 +103,19 @@ func (s *Server) Start() {
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // How it ended is in its last words.
+		close(ended)
+	}()
 	s.mu.Lock()
-	s.cmd, s.stderr = cmd, tail
+	s.cmd, s.stderr, s.ended = cmd, tail, ended
 	s.mu.Unlock()
-	s.awaitReady()
+	return s.awaitReady()
 }
 
 // awaitReady polls the real process: there is no other way to hear from it.
-func (s *Server) awaitReady() {
+func (s *Server) awaitReady() bool {
 	s.t.Helper()
 	deadline := time.Now().Add(time.Minute)
 	for time.Now().Before(deadline) {
@@ -107,12 +124,17 @@ func (s *Server) awaitReady() {
 			io.Copy(io.Discard, resp.Body)
 			resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
-				return
+				return true
 			}
 		}
-		time.Sleep(5 * time.Millisecond)
+		select {
+		case <-s.ended:
+			return false
+		case <-time.After(5 * time.Millisecond):
+		}
 	}
 	s.t.Fatalf("server not ready within a minute; its last words:\n%s", s.stderr)
+	return false
 }
 
 // Kill ends the process with SIGKILL and reaps it.
@@ -123,14 +145,14 @@ func (s *Server) Terminate() { s.end(syscall.SIGTERM) }
 
 func (s *Server) end(sig syscall.Signal) {
 	s.mu.Lock()
-	cmd := s.cmd
+	cmd, ended := s.cmd, s.ended
 	s.cmd = nil
 	s.mu.Unlock()
 	if cmd == nil {
 		return
 	}
 	cmd.Process.Signal(sig)
-	cmd.Wait()
+	<-ended
 }
 
 // URL is the address of a path on this server.

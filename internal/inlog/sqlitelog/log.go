@@ -36,8 +36,8 @@ type Options struct {
 	// RetentionBytes is the size of the file above which such entries go
 	// earlier, the oldest of the job that is trimmed first.
 	RetentionBytes int64
-	// MaxBytes bounds the file; an append that needs more ends with ErrFull.
-	// 0: only the disk bounds it.
+	// MaxBytes bounds the file; an upload that needs more ends with ErrFull.
+	// Small appends have another megabyte. 0: only the disk bounds it.
 	MaxBytes int64
 	// Clock is the wall clock for the age of entries.
 	Clock func() time.Time
@@ -55,6 +55,11 @@ const (
 	// into the file: 8 MB take a few milliseconds, so that no commit is held up
 	// for long.
 	checkpointPages = 1000
+	// reserveBytes of a bounded file are kept for small appends, so that a job can
+	// be closed and time be moved while uploads find no room; smallBytes is what
+	// counts as small.
+	reserveBytes = 1 << 20
+	smallBytes   = 4 << 10
 	// positionBits of an entry's id are its position, the rest the job number.
 	positionBits = 40
 	maxPosition  = 1<<positionBits - 1
@@ -134,7 +139,7 @@ func (l *Log) open(ctx context.Context) (err error) {
 		"journal_mode=WAL", "synchronous=FULL", fmt.Sprintf("wal_autocheckpoint=%d", checkpointPages), "journal_size_limit=67108864",
 	}
 	if l.opt.MaxBytes > 0 {
-		pragmas = append(pragmas, fmt.Sprintf("max_page_count=%d", max(l.opt.MaxBytes/pageBytes, 1)))
+		pragmas = append(pragmas, fmt.Sprintf("max_page_count=%d", max((l.opt.MaxBytes+reserveBytes)/pageBytes, 1)))
 	}
 	for _, p := range pragmas {
 		if _, err := l.write.ExecContext(ctx, "PRAGMA "+p); err != nil {

@@ -162,15 +162,24 @@ func (l *Log) giveBack(ctx context.Context) error {
 
 // overBudget reports whether the entries take more than the retention's budget.
 func (l *Log) overBudget(ctx context.Context) (bool, error) {
+	used, err := l.used(ctx)
+	return used > l.opt.RetentionBytes, err
+}
+
+// used is how many bytes of the file are not free.
+func (l *Log) used(ctx context.Context) (int64, error) {
 	var pages, free int64
-	for query, to := range map[string]*int64{"PRAGMA page_count": &pages, "PRAGMA freelist_count": &free} {
-		st, err := l.prepared(ctx, query)
+	for _, pragma := range []struct {
+		query string
+		to    *int64
+	}{{"PRAGMA page_count", &pages}, {"PRAGMA freelist_count", &free}} {
+		st, err := l.prepared(ctx, pragma.query)
 		if err != nil {
-			return false, err
+			return 0, err
 		}
-		if err := st.QueryRowContext(ctx).Scan(to); err != nil {
-			return false, err
+		if err := st.QueryRowContext(ctx).Scan(pragma.to); err != nil {
+			return 0, err
 		}
 	}
-	return (pages-free)*pageBytes > l.opt.RetentionBytes, nil
+	return (pages - free) * pageBytes, nil
 }

@@ -127,6 +127,10 @@ func (l *Log) appendGroup(group []*operation) {
 				outcome[i] = fmt.Errorf("%w: it follows position %d of job number %d, the last one is %d", inlog.ErrGap, op.after, op.job, b.last)
 				continue
 			}
+			if err := l.checkRoom(ctx, op); err != nil {
+				outcome[i] = err
+				continue
+			}
 			for _, body := range op.bodies {
 				b.last++
 				if _, err := l.exec(ctx, "INSERT INTO entries (id, at, crc, body) VALUES (?, ?, ?, ?)", id(op.job, b.last), at, checksum(op.job, b.last, body), body); err != nil {
@@ -160,6 +164,22 @@ func (l *Log) appendGroup(group []*operation) {
 		}
 		op.ticket.Resolve(outcome[i])
 	}
+}
+
+// checkRoom refuses an upload that would use the reserve of a bounded file.
+func (l *Log) checkRoom(ctx context.Context, op *operation) error {
+	size := int64(0)
+	for _, body := range op.bodies {
+		size += int64(len(body))
+	}
+	if l.opt.MaxBytes <= 0 || size < smallBytes {
+		return nil
+	}
+	used, err := l.used(ctx)
+	if err == nil && used+size > l.opt.MaxBytes {
+		err = fmt.Errorf("%w: %s has %d bytes, %d more would exceed its limit of %d", inlog.ErrFull, l.path, used, size, l.opt.MaxBytes)
+	}
+	return err
 }
 
 func id(job, position uint64) int64 { return int64(job<<positionBits | position) }
