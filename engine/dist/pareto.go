@@ -1,3 +1,5 @@
+// Package dist computes logarithms of tail probabilities directly, so that they
+// keep their relative accuracy far beyond where a probability underflows.
 package dist
 
 import "math"

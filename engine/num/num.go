@@ -2,8 +2,6 @@
 // with its rounding spelled out so that equal inputs give equal bits.
 package num
 
-import "math"
-
 // Clamp returns x limited to [lo, hi]. NaN becomes lo, so that a bound is a
 // bound for every input.
 func Clamp(x, lo, hi float64) float64 {
@@ -38,19 +36,6 @@ func Toward(v, gain, x float64) float64 {
 // counts the values before this one.
 func Gain(seen, memory float64) float64 {
 	return 1 / min(seen+1, memory)
-}
-
-// Decay is the share of an exponentially weighted value that is left after n
-// more steps with the given gain: (1-gain)^n. Log1p keeps the accuracy for
-// gains near 0, where 1-gain alone would lose it.
-func Decay(gain, n float64) float64 {
-	if gain >= 1 {
-		if n > 0 {
-			return 0
-		}
-		return 1
-	}
-	return math.Exp(n * math.Log1p(-gain))
 }
 
 // Knot is one point of a piecewise linear function.

@@ -53,7 +53,7 @@ func effectiveTests(active int) float64 {
 	return 1 + testsPerDoubling*math.Log2(float64(active))
 }
 
-const testsPerDoubling = 0.5
+const testsPerDoubling = 0.8
 
 // orMore is log(1-(1-p)^n), also for p that underflow.
 func orMore(logP, n float64) float64 {

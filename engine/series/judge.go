@@ -52,9 +52,9 @@ type Verdict struct {
 	hasSeason             bool
 }
 
-// largest is the largest value that is learned. Beyond it squares could
-// overflow; such a value is judged as if it were largest.
-const largest = 1e100
+// largest is the largest value that is learned: seasons are kept in 32 bits,
+// which end at 3e38. A larger value is judged as if it were largest.
+const largest = 1e30
 
 // normalFromMeanAbs turns a mean absolute deviation into a standard deviation
 // for normal data: √(π/2).
@@ -164,11 +164,8 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 	logC := c.tailC.logTail(math.Abs(v.zC))
 	fresh := freshness(c.longRun)
 	alone := math.Max(driftWeight*fresh*lasting(-logC/math.Ln10, math.Abs(v.zC)), longWeight*fresh*lasting(-logB/math.Ln10, absB))
-	width := v.sigma
-	if alone > v.raw {
-		// What is unusual is the distance from the long run.
-		v.raw, v.Typical, width = alone, v.long, v.scale
-	}
+	fromLong := alone > v.raw
+	v.raw = math.Max(v.raw, alone)
 	v.raw *= math.Min(1, 0.3+0.7*c.seen/p.full)
 	v.Ready = c.seen >= p.quiet
 	if v.Ready {
@@ -178,6 +175,11 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 		}
 		v.Score = Score(v.Evidence)
 		v.NoveltyScore = novelty / maxNovelty * 100
+	}
+	width := v.sigma
+	if fromLong && v.Reportable() {
+		// What is unusual is the distance from the long run.
+		v.Typical, width = v.long, v.scale
 	}
 	v.Spike = x > v.Typical
 	v.Lower, v.Upper = v.Typical-1.96*width, v.Typical+1.96*width

@@ -1,6 +1,10 @@
 package series
 
-import "math"
+import (
+	"math"
+
+	"tidemark/engine/num"
+)
 
 // JudgePartial judges a bucket that is still filling. completeness, 0 to 1, is
 // the elapsed share of the bucket. The missing part of a value that adds up (a
@@ -25,7 +29,9 @@ func (p *Params) JudgePartial(c *Core, s *Season, x Sample, completeness float64
 	filled := x
 	filled.Value += math.Max(math.Min(typical-x.Value, math.Max(gap, 0)), math.Min(gap, 0))
 	v := p.Judge(c, s, filled)
-	v.Actual = x.Value
+	if num.Finite(x.Value) {
+		v.Actual = num.Clamp(x.Value, -largest, largest)
+	}
 	v.Incomplete = filled.Value != x.Value
 	return v
 }

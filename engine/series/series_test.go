@@ -1,0 +1,341 @@
+package series
+
+import (
+	"bytes"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"tidemark/engine/spec"
+)
+
+const span = int64(300_000)
+
+// run is one series with what the engine keeps of it.
+type run struct {
+	p *Params
+	c Core
+	s *Season
+	i int64
+}
+
+func newRun(fn spec.Function, spanMs int64) *run {
+	r := &run{p: NewParams(fn, spanMs)}
+	r.c.Init(r.p)
+	return r
+}
+
+// next judges and learns a value in the next bucket.
+func (r *run) next(value float64) Verdict {
+	x := Sample{Value: value, Count: 1, StartMs: 1_700_006_400_000 + r.i*r.p.spanMs}
+	v := r.p.Judge(&r.c, r.s, x)
+	r.p.Learn(&r.c, r.s, x, &v)
+	if r.s == nil && r.p.WantsSeason(&r.c) {
+		r.s = new(Season)
+	}
+	r.i++
+	return v
+}
+
+func noise(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 7)) }
+
+// daily is the phase of the day in radians.
+func (r *run) daily() float64 {
+	return float64(r.i*r.p.spanMs%86_400_000) / 86_400_000 * 2 * math.Pi
+}
+
+func TestSpikeIsReported(t *testing.T) {
+	for _, fn := range []spec.Function{spec.Mean, spec.Sum, spec.Count, spec.Min, spec.Max} {
+		r, rng := newRun(fn, span), noise(1)
+		for range 1000 {
+			r.next(math.Round(1000 + 20*rng.NormFloat64()))
+		}
+		odd := 1400.0
+		if fn == spec.Min {
+			odd = 600 // An extreme that is not reached proves nothing.
+		}
+		v := r.next(odd)
+		if v.Score < 70 || v.Spike != (odd > 1000) || v.NoveltyScore < 50 || v.LogProb > math.Log(1e-4) || math.Abs(v.Typical-1000) > 30 || !v.Reportable() {
+			t.Errorf("%s: a spike of 20 sigma: %+v", fn, v)
+		}
+		if v := r.next(1000); v.Score > 10 {
+			t.Errorf("%s: back at the usual value scores %.0f", fn, v.Score)
+		}
+	}
+}
+
+// TestSides: a one-sided function reports its side only.
+func TestSides(t *testing.T) {
+	for fn, want := range map[spec.Function][2]bool{spec.Function("mean"): {true, true}, spec.Function("high_mean"): {false, true}, spec.Function("low_mean"): {true, false}} {
+		for side, value := range []float64{60, 140} {
+			r, rng := newRun(fn, span), noise(2)
+			for range 1000 {
+				r.next(100 + rng.NormFloat64())
+			}
+			if v := r.next(value); v.Reportable() != want[side] {
+				t.Errorf("%s at %v: reported %t, score %.0f", fn, value, v.Reportable(), v.Score)
+			}
+		}
+	}
+}
+
+// TestNullStreams: on noise of several kinds little is reported and next to
+// nothing with a high score.
+func TestNullStreams(t *testing.T) {
+	kinds := map[string]func(r *run, rng *rand.Rand, last *float64) float64{
+		"gauss": func(_ *run, rng *rand.Rand, _ *float64) float64 { return 50 + rng.NormFloat64() },
+		"heavy": func(_ *run, rng *rand.Rand, _ *float64) float64 { return math.Exp(rng.NormFloat64()) },
+		"day": func(r *run, rng *rand.Rand, _ *float64) float64 {
+			return 100 + 30*math.Sin(r.daily()) + 3*rng.NormFloat64()
+		},
+		"autoregressive": func(_ *run, rng *rand.Rand, last *float64) float64 {
+			*last = 0.9**last + rng.NormFloat64()
+			return *last
+		},
+		"walk":     func(_ *run, rng *rand.Rand, last *float64) float64 { *last += rng.NormFloat64(); return *last },
+		"constant": func(*run, *rand.Rand, *float64) float64 { return 42 },
+	}
+	for name, value := range kinds {
+		r, rng, last := newRun(spec.Mean, span), noise(3), 0.0
+		minor, critical := 0, 0
+		const weeks = 8
+		for i := range weeks * 2016 {
+			v := r.next(value(r, rng, &last))
+			if i < 2*2016 {
+				continue
+			}
+			if v.Score >= 25 {
+				minor++
+			}
+			if v.Score >= 75 {
+				critical++
+			}
+		}
+		if minor > 6*(weeks-2) || critical > 1 {
+			t.Errorf("%s: in %d weeks %d scores of 25 and more, %d of 75 and more", name, weeks-2, minor, critical)
+		}
+	}
+}
+
+// TestDailySeason: after two days the daily curve is expected, and a missing
+// peak is seen.
+func TestDailySeason(t *testing.T) {
+	r, rng := newRun(spec.Mean, span), noise(4)
+	curve := func() float64 { return 1000 + 500*math.Sin(r.daily()) }
+	for range 3 * 288 {
+		r.next(curve() + 10*rng.NormFloat64())
+	}
+	off := 0.0
+	for range 288 {
+		want := curve()
+		v := r.next(want + 10*rng.NormFloat64())
+		off += math.Abs(v.Typical-want) / 288
+	}
+	if off > 45 {
+		t.Errorf("on the fourth day the typical value is off by %.0f on average, the noise is 10", off)
+	}
+	for r.daily() < math.Pi/2 {
+		r.next(curve() + 10*rng.NormFloat64())
+	}
+	if v := r.next(500); v.Score < 50 {
+		t.Errorf("half the usual peak scores %.0f", v.Score)
+	}
+}
+
+// TestLevelShift: a new level is learned, not reported for ever.
+func TestLevelShift(t *testing.T) {
+	for seed := range uint64(5) {
+		r, rng := newRun(spec.Mean, span), noise(10+seed)
+		for range 2000 {
+			r.next(100 + 5*rng.NormFloat64())
+		}
+		first := r.next(150)
+		loud, last := 0, 0
+		for i := range 500 {
+			if v := r.next(150 + 5*rng.NormFloat64()); v.Score >= 25 {
+				loud++
+				last = i
+			}
+		}
+		if first.Score < 50 || loud > 20 || last > 400 {
+			t.Errorf("seed %d: the shift scores %.0f, then %d scores of 25 and more, the last after %d buckets", seed, first.Score, loud, last)
+		}
+		if v := r.next(150); math.Abs(v.Typical-150) > 8 {
+			t.Errorf("seed %d: after 500 buckets at 150 the typical value is %.1f", seed, v.Typical)
+		}
+	}
+}
+
+// TestRepeatedSpikes: equal spikes a day apart do not talk themselves out of
+// their score.
+func TestRepeatedSpikes(t *testing.T) {
+	r, rng := newRun(spec.Mean, span), noise(6)
+	for range 14 * 288 {
+		r.next(100 + rng.NormFloat64())
+	}
+	first, least := 0.0, 100.0
+	for i := range 10 {
+		v := r.next(110)
+		if i == 0 {
+			first = v.Score
+		}
+		least = math.Min(least, v.Score)
+		for range 287 + i { // A little later each day, so that it is no season.
+			r.next(100 + rng.NormFloat64())
+		}
+	}
+	if first < 50 || least < first-35 {
+		t.Errorf("the first of ten equal spikes scores %.0f, the least %.0f", first, least)
+	}
+}
+
+// TestSilence: a busy series that falls silent is reported at once, and for no
+// more than a bounded number of buckets.
+func TestSilence(t *testing.T) {
+	r, rng := newRun(spec.Count, span), noise(7)
+	for range 2000 {
+		r.next(math.Round(1000 + 30*rng.NormFloat64()))
+	}
+	if n, ok := r.p.SilenceDue(&r.c, r.s, 0); n != 0 || !ok {
+		t.Errorf("the silence of a busy series is due after %d buckets", n)
+	}
+	loud := 0
+	for range 1000 {
+		if r.next(0).Score >= 25 {
+			loud++
+		}
+	}
+	if loud == 0 || loud > 40 {
+		t.Errorf("%d buckets of silence score 25 and more", loud)
+	}
+	for range 5000 {
+		r.next(0)
+	}
+	if n, _ := r.p.SilenceDue(&r.c, r.s, 0); n != Forever {
+		t.Errorf("after weeks of silence it is due again in %d buckets", n)
+	}
+}
+
+// TestLearnZeros: many silent buckets at once leave the same bits as one after
+// the other, and cost a bounded number of steps.
+func TestLearnZeros(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, rng := newRun(spec.Sum, span), noise(rapid.Uint64().Draw(t, "seed"))
+		for range rapid.IntRange(0, 300).Draw(t, "before") {
+			a.next(100 * rng.Float64())
+		}
+		b := *a
+		if a.s != nil {
+			own := *a.s
+			b.s = &own
+		}
+		n := rapid.Int64Range(1, 300).Draw(t, "silent")
+		a.p.LearnZeros(&a.c, a.s, a.i*span, n)
+		for i := range n {
+			b.p.LearnZeros(&b.c, b.s, (b.i+i)*span, 1)
+		}
+		if !bytes.Equal(a.c.Append(nil), b.c.Append(nil)) {
+			t.Fatal("the states differ")
+		}
+	})
+	r := newRun(spec.Count, 1000)
+	r.next(5)
+	r.p.LearnZeros(&r.c, nil, 0, 1<<60) // Ends only because it is bounded.
+}
+
+// TestEncoding: a state comes back bit for bit; what was cut off or harmed is
+// refused or is a sound state.
+func TestEncoding(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r, rng := newRun(spec.Mean, span), noise(rapid.Uint64().Draw(t, "seed"))
+		for range rapid.IntRange(0, 500).Draw(t, "buckets") {
+			r.next(100 * rng.ExpFloat64())
+		}
+		enc := r.c.Append(nil)
+		if len(enc) != CoreBytes {
+			t.Fatalf("%d bytes, not CoreBytes", len(enc))
+		}
+		var c Core
+		rest, err := c.Decode(append(bytes.Clone(enc), 7))
+		if err != nil || len(rest) != 1 || c != r.c {
+			t.Fatalf("decoded with %d bytes left, error %v", len(rest), err)
+		}
+		if _, err := c.Decode(enc[:rapid.IntRange(0, len(enc)-1).Draw(t, "cut")]); err == nil {
+			t.Fatal("a cut-off state was taken")
+		}
+		harmed := bytes.Clone(enc)
+		harmed[rapid.IntRange(0, len(enc)-1).Draw(t, "at")] ^= byte(rapid.IntRange(1, 255).Draw(t, "bits"))
+		if _, err := c.Decode(harmed); err == nil {
+			finite(t, r.p.Judge(&c, nil, Sample{Value: 5}))
+		}
+		if r.s != nil {
+			var s Season
+			enc := r.s.Append(nil)
+			if rest, err := s.Decode(enc); err != nil || len(rest) != 0 || s != *r.s || len(enc) != SeasonBytes {
+				t.Fatalf("the season comes back with %d bytes left, error %v", len(rest), err)
+			}
+		}
+	})
+}
+
+// fatal is what rapid's and testing's T have in common.
+type fatal interface{ Fatalf(string, ...any) }
+
+func finite(t fatal, v Verdict) {
+	for _, x := range []float64{v.LogProb, v.Evidence, v.Score, v.NoveltyScore, v.Typical, v.Actual, v.Lower, v.Upper} {
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			t.Fatalf("not finite: %+v", v)
+		}
+	}
+	if v.LogProb > 0 || v.Score < 0 || v.Score > 100 || v.NoveltyScore < 0 || v.NoveltyScore > 100 {
+		t.Fatalf("out of range: %+v", v)
+	}
+}
+
+// TestAnyValues: no sequence of values makes a verdict that is no number.
+func TestAnyValues(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		fn := rapid.SampledFrom([]spec.Function{spec.Mean, spec.Sum, spec.Count, spec.Min, spec.Max}).Draw(t, "function")
+		r := newRun(fn, rapid.SampledFrom([]int64{1000, 60_000, 3_600_000, 86_400_000, 30 * 86_400_000}).Draw(t, "span"))
+		value := rapid.OneOf(rapid.Float64(), rapid.SampledFrom([]float64{0, 1, 1e308, -1e308, 5e-324, math.Inf(1), math.Inf(-1), math.NaN()}))
+		for range rapid.IntRange(1, 200).Draw(t, "buckets") {
+			x := value.Draw(t, "value")
+			finite(t, r.p.JudgePartial(&r.c, r.s, Sample{Value: x, StartMs: r.i * r.p.spanMs}, rapid.Float64Range(0, 1).Draw(t, "complete")))
+			finite(t, r.next(x))
+		}
+	})
+}
+
+// TestPartial: half a bucket with half of the usual is usual; with twice the
+// usual it is an anomaly already.
+func TestPartial(t *testing.T) {
+	r, rng := newRun(spec.Count, span), noise(8)
+	for range 1000 {
+		r.next(math.Round(1000 + 30*rng.NormFloat64()))
+	}
+	at := Sample{StartMs: 1_700_006_400_000 + r.i*span}
+	for value, want := range map[float64]bool{500: false, 450: false, 0: true, 2000: true} {
+		at.Value, at.Count = value, value
+		v := r.p.JudgePartial(&r.c, r.s, at, 0.5)
+		if v.Reportable() != want || v.Actual != value {
+			t.Errorf("%v records in half a bucket: reported %t, score %.0f", value, v.Reportable(), v.Score)
+		}
+	}
+}
+
+func BenchmarkBucket(b *testing.B) {
+	r, rng := newRun(spec.Mean, span), noise(9)
+	values := make([]float64, 4096)
+	for i := range values {
+		values[i] = 100 + rng.NormFloat64()
+	}
+	for range 3000 {
+		r.next(values[r.i&4095])
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		r.next(values[r.i&4095])
+	}
+}

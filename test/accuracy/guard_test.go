@@ -1,0 +1,57 @@
+package accuracy
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"tidemark/engine/spec"
+)
+
+// TestGuard keeps a change from spoiling detection unnoticed: on seeded series
+// with a daily and a weekly pattern, spikes and dips of eight sigma are found
+// and little else is. docs/accuracy.md has the real measurements.
+func TestGuard(t *testing.T) {
+	const weeks, perDay = 8, 288
+	found, planted, false25 := 0, 0, 0
+	for seed := range uint64(6) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		rows := make([]Row, weeks*7*perDay)
+		odd := map[int]bool{}
+		for i := range rows {
+			day := float64(i%perDay) / perDay * 2 * math.Pi
+			level := 100 + 30*math.Sin(day)
+			if i/perDay%7 >= 5 {
+				level *= 0.8
+			}
+			rows[i].TimeMs = 1_700_438_400_000 + int64(i)*300_000
+			rows[i].Value = level + 3*rng.NormFloat64()
+			if i > 3*7*perDay && i%1511 == 700 {
+				odd[i] = true
+				rows[i].Value += 24 * float64(1-2*(i%2))
+			}
+		}
+		Score(rows, spec.Mean)
+		quiet := 0
+		for i := range rows {
+			loud := rows[i].Verdict.Score >= 25
+			switch {
+			case odd[i]:
+				planted++
+				if loud {
+					found++
+				}
+				quiet = i + 12
+			case loud && i > 3*7*perDay && i > quiet:
+				false25++
+			}
+		}
+	}
+	if found*10 < planted*9 {
+		t.Errorf("%d of %d planted anomalies score 25 or more", found, planted)
+	}
+	if limit := 6 * 5 * 8; false25 > limit {
+		t.Errorf("%d other scores of 25 and more in 30 series-weeks, at most %d are usual", false25, limit)
+	}
+	t.Logf("%d of %d found, %d others", found, planted, false25)
+}
