@@ -5,9 +5,12 @@ package load
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -162,7 +165,15 @@ func BenchmarkIngest(b *testing.B) {
 				}
 				group.Wait()
 				s.Must("POST", jobPath+"/_flush", "")
-				b.ReportMetric(perUpload*uploads/time.Since(begin).Seconds(), "records/s")
+				took := time.Since(begin).Seconds()
+				// Uploads of several clients overtake each other, and what comes
+				// too late is counted and dropped.
+				counts := s.Must("GET", jobPath+"/_stats", "")["jobs"].([]any)[0].(map[string]any)["data_counts"].(map[string]any)
+				if in := counts["input_record_count"].(float64); in != perUpload*uploads {
+					b.Errorf("%v records came in, %d were sent", in, perUpload*uploads)
+				}
+				b.ReportMetric(perUpload*uploads/took, "records/s")
+				b.ReportMetric(counts["processed_record_count"].(float64)/took, "processed/s")
 			}
 		})
 	}
@@ -189,6 +200,44 @@ func BenchmarkRecovery(b *testing.B) {
 			report(b, times)
 		})
 	}
+}
+
+// BenchmarkSnapshotStall is how long a snapshot of 100,000 series holds up the
+// job that goes on meanwhile.
+func BenchmarkSnapshotStall(b *testing.B) {
+	s := process.New(b, "", "--snapshot-work", "500000")
+	s.Start()
+	s.Must("PUT", jobPath, `{"analysis_config":{"bucket_span":"5m","detectors":[{"function":"mean","field_name":"total","partition_field_name":"host"}]},
+		"data_description":{"time_field":"time","time_format":"epoch_ms"}}`)
+	s.Must("POST", jobPath+"/_open", "")
+	f := &feed{atMs: 1_700_000_100_000, stepMs: 3, series: 100_000}
+	for b.Loop() {
+		for range 80 {
+			post(b, s, f.body(50_000))
+		}
+	}
+	resp, err := s.Client.Get(s.URL("/metrics"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var sum, count, below20 float64
+	for line := range strings.SplitSeq(string(raw), "\n") {
+		for prefix, to := range map[string]*float64{"tidemark_snapshot_stall_seconds_sum ": &sum, "tidemark_snapshot_stall_seconds_count ": &count, `tidemark_snapshot_stall_seconds_bucket{le="0.02"} `: &below20} {
+			if rest, ok := strings.CutPrefix(line, prefix); ok {
+				if *to, err = strconv.ParseFloat(rest, 64); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	}
+	b.ReportMetric(sum/count*1000, "mean-ms")
+	b.ReportMetric(count, "snapshots")
+	b.ReportMetric(count-below20, "over-20-ms")
 }
 
 // BenchmarkFlushAndClose compares the two at 100,000 series.
