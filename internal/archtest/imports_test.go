@@ -19,7 +19,7 @@ var layers = [][]string{
 	{"engine/score"},
 	{"engine"},
 	{"engine/internal/oracle"},
-	{"internal/document", "internal/gen"},
+	{"internal/document", "internal/gen", "internal/sqlite"},
 	{"internal/ingest", "internal/inlog", "internal/store"},
 	{"internal/job"},
 	{"internal/source", "internal/cluster"},

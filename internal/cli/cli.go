@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tidemark/client"
+	"tidemark/internal/app"
 	"tidemark/wire"
 )
 
@@ -124,13 +125,25 @@ func build() string {
 	return revision + changed
 }
 
+// command is a command that talks to a server.
+type command func(cmd *cobra.Command, c *client.Client, args []string) error
+
 // serverFlag adds the flag that says which server a command talks to, and
-// returns how to connect.
-func serverFlag(cmd *cobra.Command) func() (*client.Client, error) {
-	fallback := "http://127.0.0.1:7270"
+// returns what connects it.
+func serverFlag(cmd *cobra.Command) func(command) func(*cobra.Command, []string) error {
+	fallback := "http://" + app.DefaultListen
 	if address := os.Getenv("TIDEMARK_SERVER"); address != "" {
 		fallback = address
 	}
 	address := cmd.Flags().String("server", fallback, "the server's `URL` (environment: TIDEMARK_SERVER)")
-	return func() (*client.Client, error) { return client.New(*address, client.Options{}) }
+	return func(do command) func(*cobra.Command, []string) error {
+		return func(cmd *cobra.Command, args []string) error {
+			c, err := client.New(*address, client.Options{})
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			return do(cmd, c, args)
+		}
+	}
 }

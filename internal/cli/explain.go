@@ -24,14 +24,9 @@ func newJobExplain() *cobra.Command {
 		Use: "explain JOB", Short: "Say where a job stands: newest record, open bucket, warm-up, top anomalies", Args: exactly("a job"),
 	}
 	connect := serverFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := connect()
-		if err != nil {
-			return err
-		}
-		defer c.Close()
+	cmd.RunE = connect(func(cmd *cobra.Command, c *client.Client, args []string) error {
 		return explain(cmd.Context(), c, args[0], cmd.OutOrStdout())
-	}
+	})
 	return cmd
 }
 

@@ -54,18 +54,13 @@ func simple(name, short, done string, do func(ctx context.Context, c *client.Cli
 	if name != "open" {
 		force = cmd.Flags().Bool("force", false, name+" it even if it is open or has failed")
 	}
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := connect()
-		if err != nil {
-			return err
-		}
-		defer c.Close()
+	cmd.RunE = connect(func(cmd *cobra.Command, c *client.Client, args []string) error {
 		if err := do(cmd.Context(), c, args[0], *force); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "job %s is %s\n", args[0], done)
+		_, err := fmt.Fprintf(cmd.OutOrStdout(), "job %s is %s\n", args[0], done)
 		return err
-	}
+	})
 	return cmd
 }
 
@@ -90,7 +85,7 @@ func newJobCreate() *cobra.Command {
 	flags.StringVar(&o.Split, "split", "", "`field` whose values are series of their own")
 	flags.BoolVar(&o.NoSplit, "no-split", false, "all records are one series")
 	flags.BoolVar(&dry, "dry-run", false, "only print what would be created")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	cmd.RunE = connect(func(cmd *cobra.Command, c *client.Client, args []string) error {
 		if from == "" {
 			return usageError{errors.New("--from is required: give the file with your data")}
 		}
@@ -102,11 +97,6 @@ func newJobCreate() *cobra.Command {
 		if err := printGuess(out, args[0], from, g); err != nil || dry {
 			return err
 		}
-		c, err := connect()
-		if err != nil {
-			return err
-		}
-		defer c.Close()
 		if _, err := c.PutJob(cmd.Context(), client.PutJobRequest{JobID: args[0], Job: g.Job()}); err != nil {
 			return err
 		}
@@ -115,7 +105,7 @@ func newJobCreate() *cobra.Command {
 		}
 		_, err = fmt.Fprintf(out, "\nJob %s is created and open. Next: tidemark post %s %s\n", args[0], args[0], from)
 		return err
-	}
+	})
 	return cmd
 }
 
@@ -160,12 +150,7 @@ func printGuess(out io.Writer, id, from string, g *guess.Guess) error {
 func newJobList() *cobra.Command {
 	cmd := &cobra.Command{Use: "list", Short: "List the jobs with their state", Args: exactly()}
 	connect := serverFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := connect()
-		if err != nil {
-			return err
-		}
-		defer c.Close()
+	cmd.RunE = connect(func(cmd *cobra.Command, c *client.Client, _ []string) error {
 		list, err := c.GetJobStats(cmd.Context(), client.GetJobStatsRequest{})
 		if err != nil {
 			return err
@@ -180,7 +165,7 @@ func newJobList() *cobra.Command {
 			fmt.Fprintf(out, "%-30s %-8s %15s  %s\n", j.JobID, j.State, feed.Thousands(j.DataCounts.ProcessedRecordCount), when(j.DataCounts.LatestRecordTimestamp))
 		}
 		return nil
-	}
+	})
 	return cmd
 }
 
@@ -195,12 +180,7 @@ func when(ms *wire.Millis) string {
 func newJobStats() *cobra.Command {
 	cmd := &cobra.Command{Use: "stats JOB", Short: "Print a job's statistics as JSON", Args: exactly("a job")}
 	connect := serverFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := connect()
-		if err != nil {
-			return err
-		}
-		defer c.Close()
+	cmd.RunE = connect(func(cmd *cobra.Command, c *client.Client, args []string) error {
 		list, err := c.GetJobStats(cmd.Context(), client.GetJobStatsRequest{IDs: args[0]})
 		if err != nil {
 			return err
@@ -211,7 +191,7 @@ func newJobStats() *cobra.Command {
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n", raw)
 		return err
-	}
+	})
 	return cmd
 }
 
@@ -227,7 +207,7 @@ func newJobFlush() *cobra.Command {
 	cmd.Flags().BoolVar(&interim, "calc-interim", false, "also compute results of the buckets that are still filling")
 	cmd.Flags().StringVar(&advance, "advance-time", "", "close all buckets up to a `time`")
 	cmd.Flags().StringVar(&skip, "skip-time", "", "jump to a `time` without results")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	cmd.RunE = connect(func(cmd *cobra.Command, c *client.Client, args []string) error {
 		r := client.FlushJobRequest{JobID: args[0], CalcInterim: interim}
 		for _, t := range []struct {
 			flag, value string
@@ -242,11 +222,6 @@ func newJobFlush() *cobra.Command {
 			}
 			*t.to = time.UnixMilli(ms)
 		}
-		c, err := connect()
-		if err != nil {
-			return err
-		}
-		defer c.Close()
 		done, err := c.FlushJob(cmd.Context(), r)
 		if err != nil {
 			return err
@@ -257,7 +232,7 @@ func newJobFlush() *cobra.Command {
 		}
 		_, err = fmt.Fprintln(cmd.OutOrStdout(), text)
 		return err
-	}
+	})
 	return cmd
 }
 
@@ -274,14 +249,9 @@ func newPost() *cobra.Command {
 		},
 	}
 	connect := serverFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := connect()
-		if err != nil {
-			return err
-		}
-		defer c.Close()
+	cmd.RunE = connect(func(cmd *cobra.Command, c *client.Client, args []string) error {
 		return post(cmd.Context(), c, args[0], args[1:], cmd.InOrStdin(), cmd.OutOrStdout())
-	}
+	})
 	return cmd
 }
 

@@ -5,21 +5,15 @@ package sqlitelog
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"modernc.org/sqlite"
-
-	"tidemark/internal/durable"
 	"tidemark/internal/inlog"
+	"tidemark/internal/sqlite"
 )
 
 // Defaults of Options.
@@ -84,13 +78,11 @@ type Log struct {
 	wake   chan struct{}
 	done   chan struct{}
 
-	db    *sql.DB
-	write *sql.Conn
-	stmts map[string]*sql.Stmt
+	// file is written by the writer's goroutine only.
+	file *sqlite.File
 	// bounds are the durable bounds of the jobs that the writer has met; only
 	// the writer uses them.
 	bounds map[uint64]bounds
-	read   *sql.DB
 
 	commits, entries atomic.Uint64
 	syncs            []atomic.Uint64
@@ -116,99 +108,39 @@ func Open(ctx context.Context, path string, opt Options) (*Log, error) {
 	}
 	l := &Log{
 		path: path, opt: opt, wake: make(chan struct{}, 1), done: make(chan struct{}),
-		stmts: map[string]*sql.Stmt{}, bounds: map[uint64]bounds{}, syncs: make([]atomic.Uint64, len(inlog.SyncBounds)+1),
+		bounds: map[uint64]bounds{}, syncs: make([]atomic.Uint64, len(inlog.SyncBounds)+1),
 	}
-	if err := l.open(ctx); err != nil {
-		return nil, errors.Join(l.explain(err), l.release())
+	limit := opt.MaxBytes
+	if limit > 0 {
+		limit += reserveBytes
+	}
+	var err error
+	if l.file, err = sqlite.Open(ctx, path, sqlite.Options{
+		PageBytes: pageBytes, CheckpointPages: checkpointPages, MaxBytes: limit, Readers: readers, Schema: schema, Format: formatVersion,
+	}); err != nil {
+		return nil, l.explain(err)
 	}
 	go l.work()
 	return l, nil
 }
 
-func (l *Log) open(ctx context.Context) (err error) {
-	if l.db, err = sql.Open("sqlite", dataSource(l.path, "")); err != nil {
-		return err
-	}
-	l.db.SetMaxOpenConns(1)
-	if l.write, err = l.db.Conn(ctx); err != nil {
-		return err
-	}
-	pragmas := []string{
-		// These two take effect only before the first table is made.
-		fmt.Sprintf("page_size=%d", pageBytes), "auto_vacuum=INCREMENTAL",
-		"journal_mode=WAL", "synchronous=FULL", fmt.Sprintf("wal_autocheckpoint=%d", checkpointPages), "journal_size_limit=67108864",
-	}
-	if l.opt.MaxBytes > 0 {
-		pragmas = append(pragmas, fmt.Sprintf("max_page_count=%d", max((l.opt.MaxBytes+reserveBytes)/pageBytes, 1)))
-	}
-	for _, p := range pragmas {
-		if _, err := l.write.ExecContext(ctx, "PRAGMA "+p); err != nil {
-			return err
-		}
-	}
-	tables := 0
-	if err := l.write.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
-		return err
-	}
-	if tables == 0 {
-		if _, err := l.write.ExecContext(ctx, "BEGIN IMMEDIATE;"+schema+"COMMIT"); err != nil {
-			return err
-		}
-		if err := durable.SyncDir(filepath.Dir(l.path)); err != nil {
-			return err
-		}
-	}
-	version := 0
-	if err := l.write.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = 'format'").Scan(&version); err != nil {
-		return fmt.Errorf("it has no readable format version; use another data directory: %w", err)
-	}
-	if version != formatVersion {
-		return fmt.Errorf("it has format version %d, this build reads version %d; use the build that wrote it or another data directory", version, formatVersion)
-	}
-	if l.read, err = sql.Open("sqlite", dataSource(l.path, "&_pragma=query_only(1)")); err != nil {
-		return err
-	}
-	l.read.SetMaxOpenConns(readers)
-	l.read.SetMaxIdleConns(readers)
-	return nil
-}
-
 // readers is how many recoveries read side by side.
 const readers = 4
-
-// dataSource names a database file for the driver. The path may have any
-// characters.
-func dataSource(path, pragmas string) string {
-	escaped := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(filepath.ToSlash(path))
-	return "file:" + escaped + "?_pragma=busy_timeout(10000)" + pragmas
-}
-
-// Primary result codes of SQLite that callers must tell apart.
-const (
-	codeCorrupt = 11
-	codeFull    = 13
-	codeNotDB   = 26
-)
 
 // explain names the file and turns what the database says into the errors of
 // the interface.
 func (l *Log) explain(err error) error {
-	var failed *sqlite.Error
 	switch {
 	case err == nil:
 		return nil
-	case durable.IsFull(err), errors.As(err, &failed) && failed.Code()&0xff == codeFull:
+	case errors.Is(err, inlog.ErrFull):
+		return err
+	case sqlite.Full(err):
 		return fmt.Errorf("%w: %s: %w", inlog.ErrFull, l.path, err)
-	case damaged(err):
+	case sqlite.Damaged(err):
 		return fmt.Errorf("input log %s cannot be read; restore it from a backup or use another data directory: %w", l.path, err)
 	}
 	return fmt.Errorf("input log %s: %w", l.path, err)
-}
-
-// damaged reports whether SQLite found its own file broken.
-func damaged(err error) bool {
-	var failed *sqlite.Error
-	return errors.As(err, &failed) && (failed.Code()&0xff == codeCorrupt || failed.Code()&0xff == codeNotDB)
 }
 
 // Stats implements inlog.Log.
@@ -220,11 +152,7 @@ func (l *Log) Stats() inlog.Stats {
 	for i := range l.syncs {
 		s.SyncSeconds[i] = l.syncs[i].Load()
 	}
-	for _, name := range []string{l.path, l.path + "-wal"} {
-		if info, err := os.Stat(name); err == nil {
-			s.Bytes += info.Size()
-		}
-	}
+	s.Bytes = l.file.Bytes()
 	return s
 }
 
@@ -257,21 +185,4 @@ func (l *Log) signal() {
 	case l.wake <- struct{}{}:
 	default: // The writer will look anyway.
 	}
-}
-
-func (l *Log) release() error {
-	var failed []error
-	for _, st := range l.stmts {
-		failed = append(failed, st.Close())
-	}
-	if l.read != nil {
-		failed = append(failed, l.read.Close())
-	}
-	if l.write != nil {
-		failed = append(failed, l.write.Close())
-	}
-	if l.db != nil {
-		failed = append(failed, l.db.Close())
-	}
-	return errors.Join(failed...)
 }

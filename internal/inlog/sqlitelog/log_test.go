@@ -35,7 +35,7 @@ func TestContract(t *testing.T) {
 // change edits the file behind the log's back.
 func change(t *testing.T, dir, statement string, args ...any) {
 	t.Helper()
-	db, err := sql.Open("sqlite", dataSource(filepath.Join(dir, "log.db"), ""))
+	db, err := sql.Open("sqlite", filepath.Join(dir, "log.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func TestSpaceIsGivenBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	var pages int
-	if err := l.read.QueryRow("PRAGMA page_count").Scan(&pages); err != nil || pages > 200 {
+	if err := l.file.Reads().QueryRow("PRAGMA page_count").Scan(&pages); err != nil || pages > 200 {
 		t.Errorf("an emptied log still has %d pages, error %v", pages, err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"tidemark/internal/inlog"
+	"tidemark/internal/sqlite"
 )
 
 const (
@@ -19,7 +20,7 @@ const (
 // Bounds implements inlog.Log.
 func (l *Log) Bounds(ctx context.Context, job uint64) (first, last uint64, err error) {
 	first = 1
-	err = l.read.QueryRowContext(ctx, "SELECT first, last FROM bounds WHERE job = ?", int64(job)).Scan(&first, &last)
+	err = l.file.Reads().QueryRowContext(ctx, "SELECT first, last FROM bounds WHERE job = ?", int64(job)).Scan(&first, &last)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 1, 0, nil
 	}
@@ -42,7 +43,7 @@ func (l *Log) Read(ctx context.Context, job, from uint64, visit func(position ui
 	for next := max(from, first); next <= last; {
 		chunk, err := l.chunk(ctx, job, next)
 		switch {
-		case damaged(err):
+		case sqlite.Damaged(err):
 			return l.corrupt(job, next, err.Error())
 		case err != nil:
 			return l.explain(err)
@@ -76,7 +77,7 @@ func (l *Log) corrupt(job, position uint64, cause string) error {
 
 // chunk reads some entries from a position on.
 func (l *Log) chunk(ctx context.Context, job, from uint64) ([]stored, error) {
-	rows, err := l.read.QueryContext(ctx, fmt.Sprintf("SELECT id & %d, crc, body FROM entries WHERE id >= ? AND id <= ? ORDER BY id LIMIT %d", int64(maxPosition), chunkEntries),
+	rows, err := l.file.Reads().QueryContext(ctx, fmt.Sprintf("SELECT id & %d, crc, body FROM entries WHERE id >= ? AND id <= ? ORDER BY id LIMIT %d", int64(maxPosition), chunkEntries),
 		id(job, from), id(job, maxPosition))
 	if err != nil {
 		return nil, err

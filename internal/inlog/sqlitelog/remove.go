@@ -2,7 +2,6 @@ package sqlitelog
 
 import (
 	"context"
-	"fmt"
 
 	"tidemark/internal/inlog"
 )
@@ -75,7 +74,7 @@ func (l *Log) Drop(ctx context.Context, job uint64) (more bool, err error) {
 			return l.moveFirst(ctx, job, b, next)
 		}
 		delete(l.bounds, job)
-		_, err = l.exec(ctx, "DELETE FROM bounds WHERE job = ?", int64(job))
+		_, err = l.file.Exec(ctx, "DELETE FROM bounds WHERE job = ?", int64(job))
 		return err
 	})
 	return more, err
@@ -96,11 +95,7 @@ func (l *Log) moveFirst(ctx context.Context, job uint64, b bounds, first uint64)
 // as they may go and the step is not full. It returns the first one that stays,
 // and whether the step ended because it was full.
 func (l *Log) removeStep(ctx context.Context, job, from, to uint64, mayGo func(at int64) bool) (next uint64, full bool, err error) {
-	st, err := l.prepared(ctx, "SELECT id & ?, at, length(body) FROM entries WHERE id >= ? AND id < ? ORDER BY id LIMIT ?")
-	if err != nil {
-		return from, false, err
-	}
-	rows, err := st.QueryContext(ctx, int64(maxPosition), id(job, from), id(job, to), stepEntries)
+	rows, err := l.file.Query(ctx, "SELECT id & ?, at, length(body) FROM entries WHERE id >= ? AND id < ? ORDER BY id LIMIT ?", int64(maxPosition), id(job, from), id(job, to), stepEntries)
 	if err != nil {
 		return from, false, err
 	}
@@ -136,50 +131,14 @@ func (l *Log) removeStep(ctx context.Context, job, from, to uint64, mayGo func(a
 	case count == 0:
 		return to, false, nil // There is none left.
 	}
-	if _, err := l.exec(ctx, "DELETE FROM entries WHERE id >= ? AND id < ?", id(job, from), id(job, next)); err != nil {
+	if _, err := l.file.Exec(ctx, "DELETE FROM entries WHERE id >= ? AND id < ?", id(job, from), id(job, next)); err != nil {
 		return from, false, err
 	}
-	return next, full, l.giveBack(ctx)
-}
-
-// giveBack returns a bounded number of free pages to the file system.
-func (l *Log) giveBack(ctx context.Context) error {
-	st, err := l.prepared(ctx, fmt.Sprintf("PRAGMA incremental_vacuum(%d)", freePages))
-	if err != nil {
-		return err
-	}
-	rows, err := st.QueryContext(ctx)
-	if err != nil {
-		return err
-	}
-	for rows.Next() { // Each step frees one page.
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	return rows.Close()
+	return next, full, l.file.GiveBack(ctx, freePages)
 }
 
 // overBudget reports whether the entries take more than the retention's budget.
 func (l *Log) overBudget(ctx context.Context) (bool, error) {
-	used, err := l.used(ctx)
+	used, err := l.file.Used(ctx)
 	return used > l.opt.RetentionBytes, err
-}
-
-// used is how many bytes of the file are not free.
-func (l *Log) used(ctx context.Context) (int64, error) {
-	var pages, free int64
-	for _, pragma := range []struct {
-		query string
-		to    *int64
-	}{{"PRAGMA page_count", &pages}, {"PRAGMA freelist_count", &free}} {
-		st, err := l.prepared(ctx, pragma.query)
-		if err != nil {
-			return 0, err
-		}
-		if err := st.QueryRowContext(ctx).Scan(pragma.to); err != nil {
-			return 0, err
-		}
-	}
-	return (pages - free) * pageBytes, nil
 }

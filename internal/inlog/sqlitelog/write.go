@@ -68,7 +68,7 @@ func (l *Log) work() {
 		l.mu.Unlock()
 		if len(group) == 0 {
 			if closed {
-				l.closeErr = l.release()
+				l.closeErr = l.file.Close()
 				return
 			}
 			<-l.wake
@@ -133,7 +133,7 @@ func (l *Log) appendGroup(group []*operation) {
 			}
 			for _, body := range op.bodies {
 				b.last++
-				if _, err := l.exec(ctx, "INSERT INTO entries (id, at, crc, body) VALUES (?, ?, ?, ?)", id(op.job, b.last), at, checksum(op.job, b.last, body), body); err != nil {
+				if _, err := l.file.Exec(ctx, "INSERT INTO entries (id, at, crc, body) VALUES (?, ?, ?, ?)", id(op.job, b.last), at, checksum(op.job, b.last, body), body); err != nil {
 					return err
 				}
 				entries++
@@ -175,7 +175,7 @@ func (l *Log) checkRoom(ctx context.Context, op *operation) error {
 	if l.opt.MaxBytes <= 0 || size < smallBytes {
 		return nil
 	}
-	used, err := l.used(ctx)
+	used, err := l.file.Used(ctx)
 	if err == nil && used+size > l.opt.MaxBytes {
 		err = fmt.Errorf("%w: %s has %d bytes, %d more would exceed its limit of %d", inlog.ErrFull, l.path, used, size, l.opt.MaxBytes)
 	}
@@ -189,12 +189,9 @@ func (l *Log) boundsOf(ctx context.Context, job uint64) (bounds, error) {
 	if b, ok := l.bounds[job]; ok {
 		return b, nil
 	}
-	st, err := l.prepared(ctx, "SELECT first, last FROM bounds WHERE job = ?")
-	if err != nil {
-		return bounds{}, err
-	}
 	b := bounds{first: 1}
-	if err := st.QueryRowContext(ctx, int64(job)).Scan(&b.first, &b.last); err != nil && !errors.Is(err, sql.ErrNoRows) {
+	err := l.file.Row(ctx, "SELECT first, last FROM bounds WHERE job = ?", []any{int64(job)}, &b.first, &b.last)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return bounds{}, err
 	}
 	l.bounds[job] = b
@@ -202,45 +199,12 @@ func (l *Log) boundsOf(ctx context.Context, job uint64) (bounds, error) {
 }
 
 func (l *Log) saveBounds(ctx context.Context, job uint64, b bounds) error {
-	_, err := l.exec(ctx, "INSERT INTO bounds (job, first, last) VALUES (?, ?, ?) ON CONFLICT (job) DO UPDATE SET first = excluded.first, last = excluded.last",
+	_, err := l.file.Exec(ctx, "INSERT INTO bounds (job, first, last) VALUES (?, ?, ?) ON CONFLICT (job) DO UPDATE SET first = excluded.first, last = excluded.last",
 		int64(job), int64(b.first), int64(b.last))
 	return err
 }
 
 // transaction runs a change and syncs it.
 func (l *Log) transaction(do func(context.Context) error) error {
-	ctx := context.Background()
-	if _, err := l.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return l.explain(err)
-	}
-	err := do(ctx)
-	if err == nil {
-		_, err = l.exec(ctx, "COMMIT")
-	}
-	if err != nil {
-		// A failed statement may have ended the transaction by itself.
-		_, _ = l.write.ExecContext(ctx, "ROLLBACK")
-	}
-	return l.explain(err)
-}
-
-func (l *Log) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	st, err := l.prepared(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	return st.ExecContext(ctx, args...)
-}
-
-// prepared returns a statement of the writing connection, prepared once.
-func (l *Log) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
-	if st := l.stmts[query]; st != nil {
-		return st, nil
-	}
-	st, err := l.write.PrepareContext(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	l.stmts[query] = st
-	return st, nil
+	return l.explain(l.file.Transaction(context.Background(), do))
 }

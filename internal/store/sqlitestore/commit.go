@@ -45,7 +45,7 @@ func (s *Store) Commit(ctx context.Context, c *store.Commit) error {
 
 // moveOn brings the job's positions, state and figures up to date.
 func (s *Store) moveOn(ctx context.Context, c *store.Commit) error {
-	done, err := s.exec(ctx, `UPDATE progress SET committed = max(committed, ?), log_end = max(log_end, ?),
+	done, err := s.file.Exec(ctx, `UPDATE progress SET committed = max(committed, ?), log_end = max(log_end, ?),
 		stamps = coalesce(?, stamps), stats = coalesce(?, stats) WHERE job = ?`,
 		int64(c.Committed), int64(c.LogEnd), orNull(c.Stamps), orNull(c.Stats), int64(c.Job))
 	if err != nil {
@@ -55,7 +55,7 @@ func (s *Store) moveOn(ctx context.Context, c *store.Commit) error {
 		return noJob(c.Job)
 	}
 	if c.State != "" {
-		_, err = s.exec(ctx, "UPDATE jobs SET state = ? WHERE num = ?", string(c.State), int64(c.Job))
+		_, err = s.file.Exec(ctx, "UPDATE jobs SET state = ? WHERE num = ?", string(c.State), int64(c.Job))
 	}
 	return err
 }
@@ -71,7 +71,7 @@ func orNull(b []byte) any {
 func (s *Store) putDocument(ctx context.Context, doc []byte) (int64, error) {
 	id := s.nextDoc
 	s.nextDoc++
-	_, err := s.exec(ctx, "INSERT INTO documents (id, crc, doc) VALUES (?, ?, ?)", id, checksum(id, doc), blob(doc))
+	_, err := s.file.Exec(ctx, "INSERT INTO documents (id, crc, doc) VALUES (?, ?, ?)", id, checksum(id, doc), blob(doc))
 	return id, err
 }
 
@@ -87,7 +87,7 @@ func (s *Store) putBucket(ctx context.Context, job uint64, b *store.BucketRow) e
 	if err != nil {
 		return err
 	}
-	_, err = s.exec(ctx, "INSERT INTO buckets (job, start, id, span, run, score, events, interim) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+	_, err = s.file.Exec(ctx, "INSERT INTO buckets (job, start, id, span, run, score, events, interim) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 		int64(job), b.StartMs, id, b.SpanMs, run, b.Score, b.EventCount, b.Interim)
 	return err
 }
@@ -96,7 +96,7 @@ func (s *Store) putBucket(ctx context.Context, job uint64, b *store.BucketRow) e
 func (s *Store) extendRun(ctx context.Context, job uint64, b *store.BucketRow, run int64) (bool, error) {
 	var start, id, lastRun int64
 	var doc []byte
-	err := s.row(ctx, `SELECT b.start, b.id, b.run, d.doc FROM buckets b JOIN documents d ON d.id = b.id
+	err := s.file.Row(ctx, `SELECT b.start, b.id, b.run, d.doc FROM buckets b JOIN documents d ON d.id = b.id
 		WHERE b.job = ? AND b.start < ? AND b.span = ? AND b.score = ? AND b.events = ? AND b.interim = 0
 			AND b.start + b.run * b.span = ? AND b.start = (SELECT max(start) FROM buckets WHERE job = ? AND start < ?)`,
 		[]any{int64(job), b.StartMs, b.SpanMs, b.Score, b.EventCount, b.StartMs, int64(job), b.StartMs}, &start, &id, &lastRun, &doc)
@@ -108,7 +108,7 @@ func (s *Store) extendRun(ctx context.Context, job uint64, b *store.BucketRow, r
 	case !bytes.Equal(document.ShiftBucket(doc, b.StartMs), b.Doc):
 		return false, nil
 	}
-	_, err = s.exec(ctx, "UPDATE buckets SET run = ? WHERE job = ? AND start = ? AND id = ?", lastRun+run, int64(job), start, id)
+	_, err = s.file.Exec(ctx, "UPDATE buckets SET run = ? WHERE job = ? AND start = ? AND id = ?", lastRun+run, int64(job), start, id)
 	return err == nil, err
 }
 
@@ -117,7 +117,7 @@ func (s *Store) putRecord(ctx context.Context, job uint64, r *store.RecordRow) e
 	if err != nil {
 		return err
 	}
-	_, err = s.exec(ctx, `INSERT INTO records (job, start, id, span, score, log_prob, detector, interim, function, field, partition_value, by_value, over_value, doc_id)
+	_, err = s.file.Exec(ctx, `INSERT INTO records (job, start, id, span, score, log_prob, detector, interim, function, field, partition_value, by_value, over_value, doc_id)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		int64(job), r.StartMs, id, r.SpanMs, r.Score, r.LogProb, r.Detector, r.Interim, r.Function, r.Field, r.Partition, r.By, r.Over, r.DocID)
 	return err
@@ -128,7 +128,7 @@ func (s *Store) putInfluencer(ctx context.Context, job uint64, f *store.Influenc
 	if err != nil {
 		return err
 	}
-	_, err = s.exec(ctx, `INSERT INTO influencers (job, start, id, span, score, log_prob, interim, field, value, doc_id)
+	_, err = s.file.Exec(ctx, `INSERT INTO influencers (job, start, id, span, score, log_prob, interim, field, value, doc_id)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		int64(job), f.StartMs, id, f.SpanMs, f.Score, f.LogProb, f.Interim, f.Field, f.Value, f.DocID)
 	return err

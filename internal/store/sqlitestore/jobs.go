@@ -8,8 +8,6 @@ import (
 	"hash/crc32"
 	"os"
 
-	"database/sql"
-
 	"tidemark/internal/store"
 )
 
@@ -32,13 +30,13 @@ func (s *Store) CreateJob(ctx context.Context, j *store.Job) error {
 	var num int64
 	err := s.change(ctx, true, func(ctx context.Context) error {
 		var have int
-		if err := s.row(ctx, "SELECT count(*) FROM jobs WHERE id = ? AND deleted = 0", []any{j.ID}, &have); err != nil {
+		if err := s.file.Row(ctx, "SELECT count(*) FROM jobs WHERE id = ? AND deleted = 0", []any{j.ID}, &have); err != nil {
 			return err
 		}
 		if have > 0 {
 			return fmt.Errorf("job [%s]: %w", j.ID, store.ErrExists)
 		}
-		made, err := s.exec(ctx, "INSERT INTO jobs (id, config, crc, state, reason, failed_at, failures) VALUES (?, ?, 0, ?, ?, ?, ?)",
+		made, err := s.file.Exec(ctx, "INSERT INTO jobs (id, config, crc, state, reason, failed_at, failures) VALUES (?, ?, 0, ?, ?, ?, ?)",
 			j.ID, blob(j.Config), string(j.State), j.Reason, int64(j.FailedAt), j.Failures)
 		if err != nil {
 			return err
@@ -46,10 +44,10 @@ func (s *Store) CreateJob(ctx context.Context, j *store.Job) error {
 		if num, err = made.LastInsertId(); err != nil {
 			return err
 		}
-		if _, err := s.exec(ctx, "UPDATE jobs SET crc = ? WHERE num = ?", checksum(num, []byte(j.ID), j.Config), num); err != nil {
+		if _, err := s.file.Exec(ctx, "UPDATE jobs SET crc = ? WHERE num = ?", checksum(num, []byte(j.ID), j.Config), num); err != nil {
 			return err
 		}
-		_, err = s.exec(ctx, "INSERT INTO progress (job, committed, log_end, stamps, stats) VALUES (?, ?, ?, ?, ?)",
+		_, err = s.file.Exec(ctx, "INSERT INTO progress (job, committed, log_end, stamps, stats) VALUES (?, ?, ?, ?, ?)",
 			num, int64(j.Committed), int64(j.LogEnd), blob(j.Stamps), blob(j.Stats))
 		return err
 	})
@@ -70,7 +68,7 @@ func blob(b []byte) []byte {
 // Jobs implements store.Store. A row whose configuration is damaged has an
 // empty one: the job can still be named and deleted.
 func (s *Store) Jobs(ctx context.Context) ([]store.Job, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT num, id, config, crc, state, reason, failed_at, failures, committed, log_end, stamps, stats
+	rows, err := s.file.Reads().QueryContext(ctx, `SELECT num, id, config, crc, state, reason, failed_at, failures, committed, log_end, stamps, stats
 		FROM jobs JOIN progress ON job = num WHERE deleted = 0 ORDER BY id`)
 	if err != nil {
 		return nil, s.explain(err)
@@ -94,7 +92,7 @@ func (s *Store) Jobs(ctx context.Context) ([]store.Job, error) {
 // SaveJob implements store.Store.
 func (s *Store) SaveJob(ctx context.Context, j *store.Job) error {
 	return s.change(ctx, true, func(ctx context.Context) error {
-		done, err := s.exec(ctx, "UPDATE jobs SET config = ?, crc = ?, state = ?, reason = ?, failed_at = ?, failures = ? WHERE num = ? AND deleted = 0",
+		done, err := s.file.Exec(ctx, "UPDATE jobs SET config = ?, crc = ?, state = ?, reason = ?, failed_at = ?, failures = ? WHERE num = ? AND deleted = 0",
 			blob(j.Config), checksum(int64(j.Num), []byte(j.ID), j.Config), string(j.State), j.Reason, int64(j.FailedAt), j.Failures, int64(j.Num))
 		if err != nil {
 			return err
@@ -102,7 +100,7 @@ func (s *Store) SaveJob(ctx context.Context, j *store.Job) error {
 		if n, _ := done.RowsAffected(); n == 0 {
 			return noJob(j.Num)
 		}
-		_, err = s.exec(ctx, "UPDATE progress SET stamps = ?, stats = ? WHERE job = ?", blob(j.Stamps), blob(j.Stats), int64(j.Num))
+		_, err = s.file.Exec(ctx, "UPDATE progress SET stamps = ?, stats = ? WHERE job = ?", blob(j.Stamps), blob(j.Stats), int64(j.Num))
 		return err
 	})
 }
@@ -112,7 +110,7 @@ func noJob(num uint64) error { return fmt.Errorf("job number %d: %w", num, store
 // DeleteJob implements store.Store.
 func (s *Store) DeleteJob(ctx context.Context, num uint64) error {
 	return s.change(ctx, true, func(ctx context.Context) error {
-		done, err := s.exec(ctx, "UPDATE jobs SET deleted = 1 WHERE num = ? AND deleted = 0", int64(num))
+		done, err := s.file.Exec(ctx, "UPDATE jobs SET deleted = 1 WHERE num = ? AND deleted = 0", int64(num))
 		if err != nil {
 			return err
 		}
@@ -125,7 +123,7 @@ func (s *Store) DeleteJob(ctx context.Context, num uint64) error {
 
 // Tombstones implements store.Store.
 func (s *Store) Tombstones(ctx context.Context) ([]uint64, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT num FROM jobs WHERE deleted = 1 ORDER BY num")
+	rows, err := s.file.Reads().QueryContext(ctx, "SELECT num FROM jobs WHERE deleted = 1 ORDER BY num")
 	if err != nil {
 		return nil, s.explain(err)
 	}
@@ -162,7 +160,7 @@ func (s *Store) PurgeStep(ctx context.Context, num uint64) (more bool, err error
 		if gone, err = s.snapshotPositions(ctx, num); err != nil {
 			return err
 		}
-		return s.giveBack(ctx)
+		return s.file.GiveBack(ctx, freePages)
 	})
 	if err != nil {
 		return true, err
@@ -177,11 +175,11 @@ func (s *Store) PurgeStep(ctx context.Context, num uint64) (more bool, err error
 	}
 	_ = os.Remove(s.snapshotFolder(num)) // It may never have been made.
 	return false, s.change(ctx, true, func(ctx context.Context) error {
-		if err := s.giveBack(ctx); err != nil {
+		if err := s.file.GiveBack(ctx, freePages); err != nil {
 			return err
 		}
 		for _, q := range []string{"DELETE FROM snapshots WHERE job = ?", "DELETE FROM progress WHERE job = ?", "DELETE FROM jobs WHERE num = ? AND deleted = 1"} {
-			if _, err := s.exec(ctx, q, int64(num)); err != nil {
+			if _, err := s.file.Exec(ctx, q, int64(num)); err != nil {
 				return err
 			}
 		}
@@ -192,58 +190,21 @@ func (s *Store) PurgeStep(ctx context.Context, num uint64) (more bool, err error
 // deleteResults removes up to limit results of a job with their documents, and
 // gives a part of the freed pages back.
 func (s *Store) deleteResults(ctx context.Context, table, where string, num uint64, limit int) (int, error) {
-	ids, err := s.numbers(ctx, "SELECT id FROM "+table+" WHERE "+where+" LIMIT ?", int64(num), limit)
+	ids, err := s.file.Numbers(ctx, "SELECT id FROM "+table+" WHERE "+where+" LIMIT ?", int64(num), limit)
 	if err != nil || len(ids) == 0 {
 		return 0, err
 	}
-	if _, err := s.exec(ctx, "DELETE FROM "+table+" WHERE (job, start, id) IN (SELECT job, start, id FROM "+table+" WHERE "+where+" LIMIT ?)", int64(num), limit); err != nil {
+	if _, err := s.file.Exec(ctx, "DELETE FROM "+table+" WHERE (job, start, id) IN (SELECT job, start, id FROM "+table+" WHERE "+where+" LIMIT ?)", int64(num), limit); err != nil {
 		return 0, err
 	}
 	for _, id := range ids {
-		if _, err := s.exec(ctx, "DELETE FROM documents WHERE id = ?", id); err != nil {
+		if _, err := s.file.Exec(ctx, "DELETE FROM documents WHERE id = ?", id); err != nil {
 			return 0, err
 		}
 	}
 	return len(ids), nil
 }
 
-// giveBack returns a bounded number of free pages to the file system.
-func (s *Store) giveBack(ctx context.Context) error {
-	st, err := s.prepared(ctx, fmt.Sprintf("PRAGMA incremental_vacuum(%d)", freePages))
-	if err != nil {
-		return err
-	}
-	rows, err := st.QueryContext(ctx)
-	if err != nil {
-		return err
-	}
-	for rows.Next() { // Each step frees one page.
-	}
-	return errors.Join(rows.Err(), rows.Close())
-}
-
 func (s *Store) snapshotPositions(ctx context.Context, num uint64) ([]int64, error) {
-	return s.numbers(ctx, "SELECT position FROM snapshots WHERE job = ? LIMIT ?", int64(num), -1)
-}
-
-// numbers reads a list of numbers on the writing connection.
-func (s *Store) numbers(ctx context.Context, query string, args ...any) ([]int64, error) {
-	st, err := s.prepared(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := st.QueryContext(ctx, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func(rows *sql.Rows) { _ = rows.Close() }(rows)
-	var list []int64
-	for rows.Next() {
-		var n int64
-		if err := rows.Scan(&n); err != nil {
-			return nil, err
-		}
-		list = append(list, n)
-	}
-	return list, rows.Err()
+	return s.file.Numbers(ctx, "SELECT position FROM snapshots WHERE job = ? LIMIT ?", int64(num), -1)
 }

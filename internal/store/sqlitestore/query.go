@@ -174,7 +174,7 @@ func (s *Store) document(rows *sql.Rows, more ...any) ([]byte, int64, error) {
 
 // view runs reads that see one state of the store.
 func (s *Store) view(ctx context.Context, do func(*sql.Tx) error) error {
-	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	tx, err := s.file.Reads().BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return err
 	}

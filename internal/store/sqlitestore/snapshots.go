@@ -52,7 +52,7 @@ func (s *Store) SaveSnapshot(ctx context.Context, snap store.Snapshot, write fun
 	snap.Bytes = bytes
 	err = s.change(ctx, true, func(ctx context.Context) error {
 		var committed uint64
-		if err := s.row(ctx, "SELECT coalesce((SELECT committed FROM progress JOIN jobs ON num = job WHERE job = ? AND deleted = 0), -1)", []any{int64(snap.Job)}, (*position)(&committed)); err != nil {
+		if err := s.file.Row(ctx, "SELECT coalesce((SELECT committed FROM progress JOIN jobs ON num = job WHERE job = ? AND deleted = 0), -1)", []any{int64(snap.Job)}, (*position)(&committed)); err != nil {
 			return err
 		}
 		if committed == missingJob {
@@ -61,7 +61,7 @@ func (s *Store) SaveSnapshot(ctx context.Context, snap store.Snapshot, write fun
 		if committed < snap.Position {
 			return fmt.Errorf("a snapshot at log position %d of job number %d came before the results of that position (%d)", snap.Position, snap.Job, committed)
 		}
-		_, err := s.exec(ctx, "INSERT OR REPLACE INTO snapshots (job, position, bytes, create_ms, build, meta, crc) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		_, err := s.file.Exec(ctx, "INSERT OR REPLACE INTO snapshots (job, position, bytes, create_ms, build, meta, crc) VALUES (?, ?, ?, ?, ?, ?, ?)",
 			int64(snap.Job), int64(snap.Position), snap.Bytes, snap.CreateMs, snap.Build, blob(snap.Meta), checksum(int64(snap.Position), snap.Meta))
 		return err
 	})
@@ -112,7 +112,7 @@ func (s *summing) trailer() error {
 
 // Snapshots implements store.Store.
 func (s *Store) Snapshots(ctx context.Context, job uint64) ([]store.Snapshot, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT job, position, bytes, create_ms, build, meta, crc FROM snapshots WHERE job = ? ORDER BY position DESC", int64(job))
+	rows, err := s.file.Reads().QueryContext(ctx, "SELECT job, position, bytes, create_ms, build, meta, crc FROM snapshots WHERE job = ? ORDER BY position DESC", int64(job))
 	if err != nil {
 		return nil, s.explain(err)
 	}
@@ -200,7 +200,7 @@ func (c *checked) Close() error { return c.f.Close() }
 // DeleteSnapshot implements store.Store.
 func (s *Store) DeleteSnapshot(ctx context.Context, job, at uint64) error {
 	err := s.change(ctx, true, func(ctx context.Context) error {
-		_, err := s.exec(ctx, "DELETE FROM snapshots WHERE job = ? AND position = ?", int64(job), int64(at))
+		_, err := s.file.Exec(ctx, "DELETE FROM snapshots WHERE job = ? AND position = ?", int64(job), int64(at))
 		return err
 	})
 	if err != nil {
@@ -219,7 +219,7 @@ func (s *Store) sweepSnapshots(ctx context.Context) error {
 		return err
 	}
 	known := map[string]bool{}
-	rows, err := s.read.QueryContext(ctx, "SELECT job, position FROM snapshots")
+	rows, err := s.file.Reads().QueryContext(ctx, "SELECT job, position FROM snapshots")
 	if err != nil {
 		return err
 	}

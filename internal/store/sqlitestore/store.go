@@ -5,18 +5,14 @@ package sqlitestore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 
-	"modernc.org/sqlite"
-
-	"tidemark/internal/durable"
+	"tidemark/internal/sqlite"
 	"tidemark/internal/store"
 )
 
@@ -31,18 +27,12 @@ type Options struct {
 // caller holds the directory's lock.
 type Store struct {
 	dir, path string
-	// write is the only connection that changes anything, used under mu.
-	// Synchronous commits sync everything before them too, since all of it is
-	// in the same write-ahead log.
+	// file is written under mu.
 	mu      sync.Mutex
-	write   *sql.Conn
-	db      *sql.DB
-	full    bool // whether write syncs every commit now
-	stmts   map[string]*sql.Stmt
+	file    *sqlite.File
+	synced  bool // whether every commit is synced now
 	nextDoc int64
-	// read serves queries beside a write.
-	read   *sql.DB
-	closed atomic.Bool
+	closed  atomic.Bool
 }
 
 var _ store.Store = (*Store)(nil)
@@ -53,8 +43,11 @@ const formatVersion = 1
 // readers is how many queries run side by side.
 const readers = 4
 
-// pageBytes is the page size of main.db.
-const pageBytes = 4096
+const (
+	pageBytes = 4096
+	// checkpointPages: 4 MB take a few milliseconds to move into the file.
+	checkpointPages = 1000
+)
 
 const schema = `
 CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -97,75 +90,21 @@ func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
 	if err := os.MkdirAll(filepath.Join(dir, snapshotDir), 0o700); err != nil {
 		return nil, err
 	}
-	s := &Store{dir: dir, path: filepath.Join(dir, "main.db"), stmts: map[string]*sql.Stmt{}}
-	if err := s.open(ctx, opt); err != nil {
-		s.release()
+	s := &Store{dir: dir, path: filepath.Join(dir, "main.db"), synced: true}
+	var err error
+	if s.file, err = sqlite.Open(ctx, s.path, sqlite.Options{
+		PageBytes: pageBytes, CheckpointPages: checkpointPages, MaxBytes: opt.MaxBytes, Readers: readers, Schema: schema, Format: formatVersion,
+	}); err != nil {
 		return nil, s.explain(err)
 	}
+	err = s.file.Row(ctx, "SELECT coalesce(max(id), 0) + 1 FROM documents", nil, &s.nextDoc)
+	if err == nil {
+		err = s.sweepSnapshots(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(s.explain(err), s.file.Close())
+	}
 	return s, nil
-}
-
-func (s *Store) open(ctx context.Context, opt Options) (err error) {
-	if s.db, err = sql.Open("sqlite", dataSource(s.path, "&_pragma=foreign_keys(0)")); err != nil {
-		return err
-	}
-	s.db.SetMaxOpenConns(1)
-	if s.write, err = s.db.Conn(ctx); err != nil {
-		return err
-	}
-	// auto_vacuum takes effect only before the first table is made.
-	for _, p := range []string{"auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=NORMAL", "wal_autocheckpoint=1000", "journal_size_limit=67108864"} {
-		if _, err := s.write.ExecContext(ctx, "PRAGMA "+p); err != nil {
-			return err
-		}
-	}
-	if opt.MaxBytes > 0 {
-		if _, err := s.write.ExecContext(ctx, fmt.Sprintf("PRAGMA max_page_count=%d", max(opt.MaxBytes/pageBytes, 1))); err != nil {
-			return err
-		}
-	}
-	if err := s.prepareFormat(ctx); err != nil {
-		return err
-	}
-	if s.read, err = sql.Open("sqlite", dataSource(s.path, "&_pragma=query_only(1)")); err != nil {
-		return err
-	}
-	s.read.SetMaxOpenConns(readers)
-	s.read.SetMaxIdleConns(readers)
-	return s.sweepSnapshots(ctx)
-}
-
-// prepareFormat makes the tables of a new file and refuses those of another
-// version.
-func (s *Store) prepareFormat(ctx context.Context) error {
-	tables := 0
-	if err := s.write.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
-		return err
-	}
-	if tables == 0 {
-		err := s.change(ctx, true, func(ctx context.Context) error {
-			_, err := s.write.ExecContext(ctx, schema)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	version := 0
-	if err := s.write.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = 'format'").Scan(&version); err != nil {
-		return fmt.Errorf("it has no readable format version; use another data directory: %w", err)
-	}
-	if version != formatVersion {
-		return fmt.Errorf("it has format version %d, this build reads version %d; use the build that wrote it or another data directory", version, formatVersion)
-	}
-	return s.write.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) + 1 FROM documents").Scan(&s.nextDoc)
-}
-
-// dataSource names a database file for the driver. The path may have any
-// characters.
-func dataSource(path, pragmas string) string {
-	escaped := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(filepath.ToSlash(path))
-	return "file:" + escaped + "?_pragma=busy_timeout(10000)" + pragmas
 }
 
 // change runs a write transaction. With synced it returns only when this and
@@ -182,89 +121,33 @@ func (s *Store) change(ctx context.Context, synced bool, do func(context.Context
 	}
 	// A transaction that has begun is finished: half of one is worth nothing.
 	ctx = context.WithoutCancel(ctx)
-	if synced != s.full {
-		mode := "NORMAL"
-		if synced {
-			mode = "FULL"
-		}
-		if _, err := s.write.ExecContext(ctx, "PRAGMA synchronous="+mode); err != nil {
+	if synced != s.synced {
+		if err := s.file.Synced(ctx, synced); err != nil {
 			return err
 		}
-		s.full = synced
-	}
-	if _, err := s.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return err
+		s.synced = synced
 	}
 	nextDoc := s.nextDoc
-	err = do(ctx)
-	if err == nil {
-		_, err = s.exec(ctx, "COMMIT")
-	}
-	if err != nil {
+	if err = s.file.Transaction(ctx, do); err != nil {
 		s.nextDoc = nextDoc
-		// A failed statement may have ended the transaction by itself.
-		_, _ = s.write.ExecContext(ctx, "ROLLBACK")
 	}
 	return err
 }
 
-// exec runs a statement of the writing connection, prepared once.
-func (s *Store) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	st, err := s.prepared(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	return st.ExecContext(ctx, args...)
-}
-
-func (s *Store) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
-	if st := s.stmts[query]; st != nil {
-		return st, nil
-	}
-	st, err := s.write.PrepareContext(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	s.stmts[query] = st
-	return st, nil
-}
-
-// row reads one row on the writing connection.
-func (s *Store) row(ctx context.Context, query string, args []any, to ...any) error {
-	st, err := s.prepared(ctx, query)
-	if err != nil {
-		return err
-	}
-	return st.QueryRowContext(ctx, args...).Scan(to...)
-}
-
 var errClosed = errors.New("the store is closed")
-
-// Primary result codes of SQLite that callers must tell apart.
-const (
-	codeCorrupt = 11
-	codeFull    = 13
-	codeNotDB   = 26
-)
 
 // explain names the file and turns what the database says into the errors of
 // this package's interface.
 func (s *Store) explain(err error) error {
-	var failed *sqlite.Error
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrExists), errors.Is(err, store.ErrCorrupt), errors.Is(err, store.ErrSort):
 		return err
-	case durable.IsFull(err):
+	case sqlite.Full(err):
 		return fmt.Errorf("%w: %s: %w", store.ErrFull, s.path, err)
-	case errors.As(err, &failed):
-		switch failed.Code() & 0xff {
-		case codeFull:
-			return fmt.Errorf("%w: %s: %w", store.ErrFull, s.path, err)
-		case codeCorrupt, codeNotDB:
-			return fmt.Errorf("%w: %s cannot be read; restore it from a backup or use another data directory: %w", store.ErrCorrupt, s.path, err)
-		}
+	case sqlite.Damaged(err):
+		return fmt.Errorf("%w: %s cannot be read; restore it from a backup or use another data directory: %w", store.ErrCorrupt, s.path, err)
 	}
 	return fmt.Errorf("%s: %w", s.path, err)
 }
@@ -272,24 +155,16 @@ func (s *Store) explain(err error) error {
 // Sync makes every earlier commit durable.
 func (s *Store) Sync(ctx context.Context) error {
 	return s.change(ctx, true, func(ctx context.Context) error {
-		_, err := s.exec(ctx, "UPDATE meta SET value = value + 1 WHERE key = 'syncs'")
+		_, err := s.file.Exec(ctx, "UPDATE meta SET value = value + 1 WHERE key = 'syncs'")
 		return err
 	})
 }
 
 // Bytes is the size of main.db, its write-ahead log and the snapshots.
 func (s *Store) Bytes() int64 {
-	total := int64(0)
-	for _, name := range []string{s.path, s.path + "-wal"} {
-		if info, err := os.Stat(name); err == nil {
-			total += info.Size()
-		}
-	}
-	if s.closed.Load() {
-		return total
-	}
+	total := s.file.Bytes()
 	var snapshots int64
-	if s.read.QueryRow("SELECT coalesce(sum(bytes), 0) FROM snapshots").Scan(&snapshots) == nil {
+	if !s.closed.Load() && s.file.Reads().QueryRow("SELECT coalesce(sum(bytes), 0) FROM snapshots").Scan(&snapshots) == nil {
 		total += snapshots
 	}
 	return total
@@ -307,22 +182,5 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
-	return errors.Join(err, s.release())
-}
-
-func (s *Store) release() error {
-	var failed []error
-	for _, st := range s.stmts {
-		failed = append(failed, st.Close())
-	}
-	if s.read != nil {
-		failed = append(failed, s.read.Close())
-	}
-	if s.write != nil {
-		failed = append(failed, s.write.Close())
-	}
-	if s.db != nil {
-		failed = append(failed, s.db.Close())
-	}
-	return errors.Join(failed...)
+	return errors.Join(err, s.file.Close())
 }

@@ -37,7 +37,7 @@ func TestContract(t *testing.T) {
 // rows counts the rows of a table.
 func rows(t *testing.T, s *Store, table string) (n int) {
 	t.Helper()
-	if err := s.read.QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil {
+	if err := s.file.Reads().QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil {
 		t.Fatal(err)
 	}
 	return n
@@ -89,7 +89,7 @@ func TestDamage(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	db, err := sql.Open("sqlite", dataSource(filepath.Join(dir, "main.db"), ""))
+	db, err := sql.Open("sqlite", filepath.Join(dir, "main.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func TestDamage(t *testing.T) {
 func TestNewerFormatIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, Options{})
-	if _, err := s.write.ExecContext(ctx, "UPDATE meta SET value = 2 WHERE key = 'format'"); err != nil {
+	if _, err := s.file.Exec(ctx, "UPDATE meta SET value = 2 WHERE key = 'format'"); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
@@ -174,7 +174,7 @@ func TestFull(t *testing.T) {
 	if err != nil || list[0].Committed != uint64(n-1) {
 		t.Errorf("committed %d, want %d; error %v", list[0].Committed, n-1, err)
 	}
-	if _, err := s.write.ExecContext(ctx, "PRAGMA max_page_count=10000"); err != nil {
+	if _, err := s.file.Exec(ctx, "PRAGMA max_page_count=10000"); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Commit(ctx, big(n)); err != nil {
