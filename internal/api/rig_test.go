@@ -91,7 +91,8 @@ func (r *rig) do(method, target, body string, headers ...string) *httptest.Respo
 	if body != "" {
 		content = strings.NewReader(body)
 	}
-	req := httptest.NewRequest(method, "http://127.0.0.1:7270/", content)
+	req := httptest.NewRequest(http.MethodPost, "http://127.0.0.1:7270/", content)
+	req.Method = method // Set here, so that any text is taken.
 	path, query, _ := strings.Cut(target, "?")
 	req.URL.Path, req.URL.RawPath, req.URL.RawQuery = path, "", query
 	req.RequestURI = target
