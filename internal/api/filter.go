@@ -62,17 +62,15 @@ func keep(v jsontext.Value, paths [][]string) jsontext.Value {
 	if k := v.Kind(); k != '{' && k != '[' {
 		return nil
 	}
-	out := rewrite(v, func(name string, value jsontext.Value) (jsontext.Value, bool) {
+	out := rewrite(v, func(o *object, name string, value jsontext.Value) {
 		rest, whole := step(paths, name)
-		if whole {
-			return value, true
+		switch {
+		case whole:
+			o.add(name, value)
+		case len(rest) > 0:
+			o.add(name, keep(value, rest))
 		}
-		if len(rest) == 0 {
-			return nil, false
-		}
-		value = keep(value, rest)
-		return value, value != nil
-	}, nil, func(value jsontext.Value) jsontext.Value { return keep(value, paths) })
+	}, func(value jsontext.Value) jsontext.Value { return keep(value, paths) })
 	if bytes.Equal(out, []byte("{}")) || bytes.Equal(out, []byte("[]")) {
 		return nil
 	}
@@ -84,13 +82,11 @@ func drop(v jsontext.Value, paths [][]string) jsontext.Value {
 	if len(paths) == 0 {
 		return v
 	}
-	return rewrite(v, func(name string, value jsontext.Value) (jsontext.Value, bool) {
-		rest, whole := step(paths, name)
-		if whole {
-			return nil, false
+	return rewrite(v, func(o *object, name string, value jsontext.Value) {
+		if rest, whole := step(paths, name); !whole {
+			o.add(name, drop(value, rest))
 		}
-		return drop(value, rest), true
-	}, nil, func(value jsontext.Value) jsontext.Value { return drop(value, paths) })
+	}, func(value jsontext.Value) jsontext.Value { return drop(value, paths) })
 }
 
 // step moves paths into the member of a name. whole is true if a path ends

@@ -108,74 +108,68 @@ var humanTimes = map[string]bool{
 
 // withTimes puts a readable sibling in front of every time.
 func withTimes(v jsontext.Value) jsontext.Value {
-	return rewrite(v, func(name string, value jsontext.Value) (jsontext.Value, bool) {
-		if !humanTimes[name] {
-			return withTimes(value), true
+	return rewrite(v, func(o *object, name string, value jsontext.Value) {
+		if ms, err := strconv.ParseInt(string(value), 10, 64); err == nil && humanTimes[name] {
+			o.add(name+"_string", jsontext.Value(`"`+wire.FormatTime(ms)+`"`))
 		}
-		ms, err := strconv.ParseInt(string(value), 10, 64)
-		if err != nil {
-			return value, true
-		}
-		text := `"` + wire.FormatTime(ms) + `"`
-		return jsontext.Value(text + `,"` + name + `":` + string(value)), true
-	}, func(name string, value jsontext.Value) string {
-		if humanTimes[name] && len(value) > 0 && value[0] != '"' && value[0] != '{' && value[0] != '[' {
-			return name + "_string"
-		}
-		return name
+		o.add(name, withTimes(value))
 	}, withTimes)
 }
 
-// rewrite copies an object or array. Each member's value goes through member,
-// which may leave it out, and its name through rename; elements go through
-// element.
-func rewrite(v jsontext.Value, member func(string, jsontext.Value) (jsontext.Value, bool),
-	rename func(string, jsontext.Value) string, element func(jsontext.Value) jsontext.Value) jsontext.Value {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(v))
-	switch v.Kind() {
-	case '{':
-		out := []byte{'{'}
-		_, _ = dec.ReadToken() // The value was encoded here and is valid.
-		for dec.PeekKind() == '"' {
-			token, _ := dec.ReadToken()
-			name := token.String()
-			value, err := dec.ReadValue()
-			if err != nil {
-				return v
-			}
-			value = value.Clone()
-			changed, keep := member(name, value)
-			if !keep {
-				continue
-			}
-			if len(out) > 1 {
-				out = append(out, ',')
-			}
-			if rename != nil {
-				name = rename(name, value)
-			}
-			out, _ = jsontext.AppendQuote(out, name)
-			out = append(append(out, ':'), changed...)
-		}
-		return append(out, '}')
-	case '[':
-		out := []byte{'['}
-		_, _ = dec.ReadToken() // As above.
-		for dec.PeekKind() != ']' {
-			value, err := dec.ReadValue()
-			if err != nil {
-				return v
-			}
-			changed := element(value.Clone())
-			if changed == nil {
-				continue
-			}
-			if len(out) > 1 {
-				out = append(out, ',')
-			}
-			out = append(out, changed...)
-		}
-		return append(out, ']')
+// object is an object that is being written.
+type object struct{ b []byte }
+
+// add appends a member; a nil value adds none.
+func (o *object) add(name string, value jsontext.Value) {
+	if value == nil {
+		return
 	}
-	return v
+	if len(o.b) > 1 {
+		o.b = append(o.b, ',')
+	}
+	// A name that is no valid UTF-8 is written with replacement characters.
+	o.b, _ = jsontext.AppendQuote(o.b, name)
+	o.b = append(append(o.b, ':'), value...)
+}
+
+// rewrite copies an object or array of an answer. Each member goes through
+// member, which adds to the copy what it wants; elements go through element,
+// which may return nil to leave one out. Other values are returned as they are.
+func rewrite(v jsontext.Value, member func(o *object, name string, value jsontext.Value), element func(jsontext.Value) jsontext.Value) jsontext.Value {
+	kind := v.Kind()
+	if kind != '{' && kind != '[' {
+		return v
+	}
+	dec := jsontext.NewDecoder(bytes.NewBuffer(v))
+	if _, err := dec.ReadToken(); err != nil {
+		return v
+	}
+	out := &object{b: []byte{byte(kind)}}
+	for next := dec.PeekKind(); next != '}' && next != ']'; next = dec.PeekKind() {
+		name := ""
+		if kind == '{' {
+			token, err := dec.ReadToken()
+			if err != nil {
+				return v
+			}
+			name = token.String()
+		}
+		value, err := dec.ReadValue()
+		if err != nil {
+			return v
+		}
+		value = value.Clone()
+		if kind == '{' {
+			member(out, name, value)
+		} else if value = element(value); value != nil {
+			if len(out.b) > 1 {
+				out.b = append(out.b, ',')
+			}
+			out.b = append(out.b, value...)
+		}
+	}
+	if kind == '{' {
+		return append(out.b, '}')
+	}
+	return append(out.b, ']')
 }
