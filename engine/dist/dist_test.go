@@ -91,3 +91,36 @@ func TestParetoLogTail(t *testing.T) {
 		}
 	})
 }
+
+// countTwin sums the negative binomial law term by term.
+func countTwin(from, to int, mean, shape float64) float64 {
+	q := mean / (mean + shape)
+	logTerm := shape * math.Log(1-q)
+	sum := 0.0
+	for k := 0; k <= to; k++ {
+		if k > 0 {
+			logTerm += math.Log(q) + math.Log((shape+float64(k)-1)/float64(k))
+		}
+		if k >= from {
+			sum += math.Exp(logTerm)
+		}
+	}
+	return math.Log(sum)
+}
+
+func TestCounts(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		mean := rapid.Float64Range(1e-3, 30).Draw(t, "mean")
+		shape := rapid.Float64Range(0.3, 500).Draw(t, "shape")
+		k := rapid.IntRange(0, 40).Draw(t, "k")
+		if have, want := CountLogLower(float64(k), mean, shape), countTwin(0, k, mean, shape); math.Abs(have-want) > 1e-8*math.Max(1, math.Abs(want)) {
+			t.Fatalf("P(X <= %d): %v, want %v", k, have, want)
+		}
+		if have, want := CountLogUpper(float64(k), mean, shape), countTwin(k, 20_000, mean, shape); math.Abs(have-want) > 1e-6*math.Max(1, math.Abs(want)) {
+			t.Fatalf("P(X >= %d): %v, want %v", k, have, want)
+		}
+	})
+	if CountLogUpper(0, 5, 1) != 0 || !math.IsInf(CountLogUpper(1, 0, 1), -1) || !math.IsInf(CountLogLower(-1, 5, 1), -1) || CountLogLower(3, 0, 1) != 0 {
+		t.Error("a count below 0 is impossible, one of 0 and more is certain")
+	}
+}

@@ -44,6 +44,8 @@ type Core struct {
 	// The dependence of scatter on the number of records, see records.go.
 	inverse, inverse2, error2, errorInverse float32
 
+	meanCount float64 // plain mean, for counts
+
 	drift, driftSquare float64 // moving mean of clipped B, and its mean square
 
 	tailA, tailB, tailC tail

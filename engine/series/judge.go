@@ -164,12 +164,16 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 	logC := c.tailC.logTail(math.Abs(v.zC))
 	fresh := freshness(c.longRun)
 	alone := math.Max(driftWeight*fresh*lasting(-logC/math.Ln10, math.Abs(v.zC)), longWeight*fresh*lasting(-logB/math.Ln10, absB))
+	if p.rare(c, v) {
+		alone = 0
+	}
 	fromLong := alone > v.raw
 	v.raw = math.Max(v.raw, alone)
+	most := p.boundRare(c, x, v)
 	v.raw *= math.Min(1, 0.3+0.7*c.seen/p.full)
 	v.Ready = c.seen >= p.quiet
 	if v.Ready {
-		v.Evidence = math.Min(c.rank.rank(v.raw), mostRarity*v.raw)
+		v.Evidence = math.Min(math.Min(c.rank.rank(v.raw), mostRarity*v.raw), most)
 		if math.Min(v.LogProb, logC) > likely {
 			v.Evidence = math.Min(v.Evidence, 1)
 		}

@@ -70,6 +70,7 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 	c.recent = num.Toward(c.recent, c.gainAt(p.recentMemory), math.Abs(clipped))
 	c.lasting = num.Toward(c.lasting, c.gainAt(p.longScaleMemory), math.Abs(clipped)/v.hourScatter)
 	c.longScale = num.Toward(c.longScale, c.gainAt(p.longScaleMemory), math.Abs(clippedLong)/v.hourLong)
+	p.learnCount(c, value)
 	c.seen++
 	c.lastMs = x.StartMs
 	if value == 0 {
@@ -82,6 +83,7 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 func (p *Params) learnFirst(c *Core, x float64, startMs int64) {
 	c.last, c.fast, c.mid, c.trendLevel, c.slow = x, x, x, x, x
 	c.meanAbs = math.Abs(x)
+	c.meanCount = x
 	c.low[0], c.high[0], c.low[1], c.high[1] = x, x, x, x
 	c.seen = 1
 	c.lastMs = startMs

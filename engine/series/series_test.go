@@ -339,3 +339,35 @@ func BenchmarkBucket(b *testing.B) {
 		r.next(values[r.i&4095])
 	}
 }
+
+// poisson draws a count of the given mean.
+func poisson(rng *rand.Rand, mean float64) float64 {
+	k, sum := 0.0, rng.ExpFloat64()
+	for sum < mean {
+		k++
+		sum += rng.ExpFloat64()
+	}
+	return k
+}
+
+// TestRareCounts: what chance does to a count that is nearly always 0 is no
+// anomaly, a burst is.
+func TestRareCounts(t *testing.T) {
+	for _, mean := range []float64{0.005, 0.05, 0.5, 2} {
+		loud, bursts := 0, 0
+		for seed := range uint64(4) {
+			r, rng := newRun(spec.Count, span), noise(20+seed)
+			for i := range 8 * 2016 {
+				if v := r.next(poisson(rng, mean)); i > 2016 && v.Score >= 50 {
+					loud++
+				}
+			}
+			if r.next(math.Ceil(10+mean*8)).Score >= 50 {
+				bursts++
+			}
+		}
+		if loud > 12 || bursts < 4 {
+			t.Errorf("mean %v: %d scores of 50 and more in 28 weeks of chance; %d of 4 bursts found", mean, loud, bursts)
+		}
+	}
+}
