@@ -45,6 +45,7 @@ type Verdict struct {
 	sigma, scale          float64
 	hourScatter, hourLong float64
 	countScale            float64
+	below, above          float64 // tolerance next to a step of the season
 	dayPlace, weekPlace   place
 	dayCurve, weekCurve   float64
 	pred                  [experts]float64
@@ -97,6 +98,9 @@ func (p *Params) predict(c *Core, s *Season, x Sample, v *Verdict) {
 	v.countScale = p.countScale(c, x.Count)
 	v.sigma = math.Sqrt((recent*recent+lasting*lasting)/2)*v.countScale + floor
 	v.scale = normalFromMeanAbs*c.longScale*v.hourLong*v.countScale + floor
+	if v.below+v.above < leastStep*v.sigma {
+		v.below, v.above = 0, 0 // What is left of noise in the curve is no step.
+	}
 	v.Typical = v.short
 }
 
@@ -120,6 +124,7 @@ func (p *Params) predictSeason(c *Core, s *Season, x Sample, v *Verdict) {
 		// The week begins on Monday; the epoch was a Thursday.
 		v.weekPlace = placeAt(at+3*day, week, p.weekSlotSec, p.span, p.weekSlots)
 		v.weekCurve = v.dayCurve + s.weekAt(v.weekPlace)
+		v.below, v.above = s.weekEdge(v.weekPlace)
 	}
 	v.pred[expDayLast] = v.dayCurve + c.dayLast
 	v.pred[expDayOffset] = v.dayCurve + c.dayMean
@@ -148,12 +153,12 @@ func best(c *Core, from, to int) int {
 // judge fills in the verdict about the finite value x.
 func (p *Params) judge(c *Core, x float64, v *Verdict) {
 	v.Actual = x
-	zA := (x - v.short) / v.sigma
+	zA := beyond(x-v.short, v.below, v.above) / v.sigma
 	// Staying at a new level, or coming back from it, is no second surprise.
 	if again := (x - c.last) / v.sigma; math.Abs(again) < math.Abs(zA) {
 		zA = again
 	}
-	zB := (x - v.long) / v.scale
+	zB := beyond(x-v.long, v.below, v.above) / v.scale
 	v.zA, v.zB = p.sided(zA), p.sided(zB)
 	p.judgeDrift(c, zB, v)
 	absA, absB := math.Abs(v.zA), math.Abs(v.zB)
@@ -187,6 +192,14 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 	}
 	v.Spike = x > v.Typical
 	v.Lower, v.Upper = v.Typical-1.96*width, v.Typical+1.96*width
+}
+
+// beyond is the part of a deviation that lies outside a tolerance.
+func beyond(e, below, above float64) float64 {
+	if e > 0 {
+		return math.Max(0, e-above)
+	}
+	return math.Min(0, e+below)
 }
 
 // eitherOf2 is log(1-(1-q)²) for the smaller of two tail probabilities q: the
@@ -225,6 +238,9 @@ const (
 	// likely is the logarithm of the probability, 3.5 %, above which a value is
 	// no anomaly, however rarely this series has shown one like it.
 	likely = -3.3524
+	// leastStep is the height of a step in the weekly curve, in scales, from
+	// which its neighborhood is tolerant.
+	leastStep = 5
 	// leastHourScatter bounds how much quieter than the day an hour may be.
 	leastHourScatter = 0.2
 )

@@ -72,6 +72,15 @@ func (s *Season) weekAt(pl place) float64 {
 	return a + float64(pl.share*(b-a))
 }
 
+// weekEdge is how far the two slots at a place lie from the curve, below and
+// above: next to a step the curve, which runs through it slantwise, is on
+// neither side of it.
+func (s *Season) weekEdge(pl place) (below, above float64) {
+	a, b := s.weekSlot(pl.lower), s.weekSlot(pl.upper)
+	at := a + float64(pl.share*(b-a))
+	return math.Max(0, at-math.Min(a, b)), math.Max(0, math.Max(a, b)-at)
+}
+
 func (s *Season) weekSlot(slot int) float64 {
 	v := float64(s.weekVisits(slot))
 	return float64(s.week[slot]) * (v / (v + 1))
