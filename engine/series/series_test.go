@@ -96,6 +96,13 @@ func TestNullStreams(t *testing.T) {
 		},
 		"walk":     func(_ *run, rng *rand.Rand, last *float64) float64 { *last += rng.NormFloat64(); return *last },
 		"constant": func(*run, *rand.Rand, *float64) float64 { return 42 },
+		"weekend": func(r *run, rng *rand.Rand, _ *float64) float64 {
+			level := 100.0
+			if (1_700_006_400_000+r.i*r.p.spanMs)/86_400_000%7 >= 5 {
+				level = 40
+			}
+			return level + 20*math.Sin(r.daily()) + 3*rng.NormFloat64()
+		},
 	}
 	for name, value := range kinds {
 		r, rng, last := newRun(spec.Mean, span), noise(3), 0.0
@@ -103,8 +110,8 @@ func TestNullStreams(t *testing.T) {
 		const weeks = 8
 		for i := range weeks * 2016 {
 			v := r.next(value(r, rng, &last))
-			if i < 2*2016 {
-				continue
+			if i < 2*2016 || name == "weekend" && i < 4*2016 {
+				continue // The steps of a week take four of them to learn.
 			}
 			if v.Score >= 25 {
 				minor++
