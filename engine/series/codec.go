@@ -196,22 +196,29 @@ func (k *coder) season(s *Season) {
 	k.bytes(s.weekVisit[:])
 }
 
+// mostState is beyond every number that values up to largest can lead to, and
+// small enough that its square does not overflow.
+const mostState = 1e40
+
 // sound reports whether every number is finite and every scale possible. The
 // snapshot's checksum finds damage; this keeps a state that passed it by chance
 // or by design from poisoning results.
 func (c *Core) sound() bool {
 	sum := 0.0
 	for _, x := range c.doubles() {
-		sum += *x * 0
+		if !(math.Abs(*x) <= mostState) {
+			return false
+		}
 	}
 	for i := range c.low {
-		sum += c.low[i]*0 + c.high[i]*0
-		if c.low[i] > c.high[i] {
+		if !(c.low[i] <= c.high[i] && c.low[i] >= -mostState && c.high[i] <= mostState) {
 			return false
 		}
 	}
 	for i := range c.err {
-		sum += c.err[i] * 0
+		if !(c.err[i] >= 0 && c.err[i] <= mostState) {
+			return false
+		}
 	}
 	for _, x := range c.singles() {
 		sum += float64(*x) * 0
@@ -227,7 +234,8 @@ func (c *Core) sound() bool {
 	if !(t.threshold > 0 && t.rate > 0 && t.rate <= 1 && t.mean > 0) {
 		return false
 	}
-	return sum == 0 && c.seen >= 0 && c.recent >= 0 && c.lasting >= 0 && c.longScale >= 0
+	return sum == 0 && c.seen >= 0 && c.recent >= 0 && c.lasting >= 0 && c.longScale >= 0 &&
+		c.meanAbs >= 0 && c.driftSquare >= 0
 }
 
 func (s *Season) sound() bool {
