@@ -130,7 +130,7 @@ func (q *request) serve() error {
 			"no handler found for uri [%s] and method [%s]", wire.Clip(q.RequestURI), wire.Clip(q.Method))}
 	}
 	q.values = values
-	if err := q.parseHeaders(); err != nil {
+	if err := q.parseHeaders(route); err != nil {
 		return err
 	}
 	if err := q.parseQuery(route); err != nil {

@@ -2,6 +2,8 @@ package api
 
 import (
 	"fmt"
+	"io"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -228,5 +230,20 @@ func TestFlushIsCheap(t *testing.T) {
 	r.must(200, "POST", jobsPath+"j/_close", "")
 	if n := snapshots() - had; n != 1 {
 		t.Errorf("a close stored %d snapshots", n)
+	}
+}
+
+// TestEmptyChunkedBody: an empty body sent in chunks is no body.
+func TestEmptyChunkedBody(t *testing.T) {
+	r := newRig(t, Options{})
+	r.open("j", countJob("1h"))
+	for _, target := range []string{"j/_flush?calc_interim=true", "j/_close?force=true", "j/_open?timeout=5s", "j/results/buckets?size=1"} {
+		req := httptest.NewRequest("POST", "http://127.0.0.1"+jobsPath+target, struct{ io.Reader }{strings.NewReader("")})
+		req.ContentLength = -1
+		w := httptest.NewRecorder()
+		r.ServeHTTP(w, req)
+		if w.Code != 200 {
+			t.Errorf("%s: %d %s", target, w.Code, w.Body)
+		}
 	}
 }

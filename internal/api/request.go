@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -41,15 +42,33 @@ func (q *request) id() string { return q.values["job_id"] }
 // old reports whether the request came by the prefix from before version 7.
 func (q *request) old() bool { return strings.HasPrefix(q.URL.Path, oldPrefix+"/") }
 
+// findBody tells whether there is a body. Some clients send an empty one in
+// chunks: for parameters that is none. An upload's body is left alone, so that
+// a refusal can come before it is sent.
+func (q *request) findBody(r *route) {
+	q.hasBody = q.ContentLength != 0
+	if q.ContentLength >= 0 || !r.body {
+		return
+	}
+	peeked := bufio.NewReader(q.Body)
+	if _, err := peeked.Peek(1); err == io.EOF {
+		q.hasBody = false
+	}
+	q.Body = struct {
+		io.Reader
+		io.Closer
+	}{peeked, q.Body}
+}
+
 // parseHeaders reads what the client accepts and sends.
-func (q *request) parseHeaders() (err error) {
+func (q *request) parseHeaders(r *route) (err error) {
 	q.accept, err = wire.ParseAccept(q.Header.Get("Accept"))
 	if err != nil {
 		return err
 	}
 	q.shape.media = q.accept.Reply()
 	content := wire.Media{}
-	q.hasBody = q.ContentLength != 0
+	q.findBody(r)
 	if q.hasBody {
 		if content, err = wire.ParseContentType(q.Header.Get("Content-Type")); err != nil {
 			return err
