@@ -57,3 +57,40 @@ func NewInfo(name, clusterUUID, version, build string) Info {
 		Tidemark: InfoTidemark{Version: Release, Build: build},
 	}
 }
+
+// MLInfo is the answer to GET _ml/info: what a new job gets if it says nothing,
+// and what bounds it.
+type MLInfo struct {
+	Defaults    MLDefaults        `json:"defaults"`
+	UpgradeMode bool              `json:"upgrade_mode"`
+	NativeCode  MLNativeCode      `json:"native_code"`
+	Limits      map[string]string `json:"limits"`
+}
+
+// MLDefaults are the defaults of jobs and datafeeds.
+type MLDefaults struct {
+	AnomalyDetectors MLJobDefaults `json:"anomaly_detectors"`
+	Datafeeds        struct {
+		ScrollSize int `json:"scroll_size"`
+	} `json:"datafeeds"`
+}
+
+// MLJobDefaults are the defaults of jobs.
+type MLJobDefaults struct {
+	CategorizationAnalyzer               MLAnalyzer `json:"categorization_analyzer"`
+	ModelMemoryLimit                     string     `json:"model_memory_limit"`
+	CategorizationExamplesLimit          int64      `json:"categorization_examples_limit"`
+	ModelSnapshotRetentionDays           int64      `json:"model_snapshot_retention_days"`
+	DailyModelSnapshotRetentionAfterDays int64      `json:"daily_model_snapshot_retention_after_days"`
+}
+
+// MLAnalyzer names how messages are cut into words.
+type MLAnalyzer struct {
+	Tokenizer string `json:"tokenizer"`
+}
+
+// MLNativeCode names the engine's version.
+type MLNativeCode struct {
+	Version   string `json:"version"`
+	BuildHash string `json:"build_hash"`
+}

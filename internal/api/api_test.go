@@ -220,6 +220,40 @@ func TestJobs(t *testing.T) {
 	}
 }
 
+// TestValidate: the same rules as creating a job, without a trace.
+func TestValidate(t *testing.T) {
+	r := newRig(t, Options{})
+	validate := jobsPath + "_validate"
+	for _, target := range []string{validate, "/_xpack/ml/anomaly_detectors/_validate"} {
+		if have := r.must(200, "POST", target, countJob("1h")); have != `{"acknowledged":true}` {
+			t.Error(have)
+		}
+	}
+	r.must(200, "POST", validate, `{"job_id":"fine",`+countJob("1h")[1:])
+	r.must(200, "POST", validate+"/detector", `{"function":"mean","field_name":"v","by_field_name":"a"}`)
+	for _, c := range []struct{ target, body, part string }{
+		{validate, `{"job_id":"BAD",` + countJob("1h")[1:], "Invalid job_id"},
+		{validate, countJob("0s"), "bucket_span"},
+		{validate, `{"x":1}`, "unknown field [x]"},
+		{validate, `{}`, "analysis_config must be set"},
+		{validate + "/detector", `{"function":"mean"}`, "field_name must be set"},
+		{validate + "/detector", `{"function":"nonsense"}`, "Unknown function"},
+		{validate + "/detector", `{"function":"count","x":1}`, "unknown field [x]"},
+	} {
+		have := r.must(400, "POST", c.target, c.body)
+		if !strings.Contains(have, c.part) {
+			t.Errorf("%s %s: %s, want %q", c.target, c.body, have, c.part)
+		}
+	}
+	r.must(400, "POST", validate, "")
+	if have := r.must(200, "GET", jobsPath+"_all?filter_path=count", ""); have != `{"count":0}` {
+		t.Errorf("validation left a job: %s", have)
+	}
+	if have := r.must(200, "GET", "/_ml/info?filter_path=upgrade_mode,defaults.anomaly_detectors.model_memory_limit,defaults.**.tokenizer", ""); have != `{"defaults":{"anomaly_detectors":{"categorization_analyzer":{"tokenizer":"ml_standard"},"model_memory_limit":"1gb"}},"upgrade_mode":false}` {
+		t.Error(have)
+	}
+}
+
 func TestGuard(t *testing.T) {
 	r := newRig(t, Options{Guard: Guard{Loopback: true, AllowOrigins: []string{"https://tools.example.org"}, AllowHosts: []string{"box.lan"}}})
 	for _, c := range []struct {

@@ -46,6 +46,30 @@ func putJob(q *request) error {
 	return nil
 }
 
+// validate answers whether a configuration would be taken, without taking it.
+func validate(check func(body []byte) error) func(*request) error {
+	return func(q *request) error {
+		if !q.hasBody {
+			return wire.Refuse(wire.TypeParse, "request body is required; send the configuration to be checked")
+		}
+		body, err := q.body()
+		if err != nil {
+			return err
+		}
+		if err := check(body); err != nil {
+			return err
+		}
+		q.answer(http.StatusOK, wire.Acknowledged{Acknowledged: true})
+		return nil
+	}
+}
+
+// mlInfo tells the defaults of new jobs.
+func mlInfo(q *request) error {
+	q.answer(http.StatusOK, document.Info(q.h.opt.Build))
+	return nil
+}
+
 func getJobs(q *request) error {
 	allow, err := q.either("allow_no_match", "allow_no_jobs", true)
 	if err != nil {

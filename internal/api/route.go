@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"tidemark/internal/document"
 )
 
 // route is one row of the table.
@@ -36,6 +38,9 @@ func (h *Handler) table() []route {
 	paging := []string{"from", "size", "sort", "desc", "exclude_interim"}
 	list := []route{
 		{method: "PUT", path: one, handle: putJob, query: []string{"allow_no_indices", "expand_wildcards", "ignore_throttled", "ignore_unavailable"}},
+		{method: "POST", path: jobs + "/_validate", handle: validate(document.CheckJob)},
+		{method: "POST", path: jobs + "/_validate/detector", handle: validate(document.CheckDetector)},
+		{method: "GET", path: "/info", handle: mlInfo},
 		{method: "GET", path: jobs, handle: getJobs, query: []string{"allow_no_match", "allow_no_jobs", "exclude_generated"}},
 		{method: "GET", path: one, handle: getJobs, query: []string{"allow_no_match", "allow_no_jobs", "exclude_generated"}},
 		{method: "GET", path: jobs + "/_stats", handle: jobStats, query: []string{"allow_no_match", "allow_no_jobs"}},

@@ -46,23 +46,8 @@ func (d *draft) detectors(r *strict.Reader) error {
 
 func readDetector(r *strict.Reader) (wire.Detector, error) {
 	var x wire.Detector
-	var index int64
 	exclude := "none"
-	err := strict.Object("detectors", strict.Fields{
-		"detector_description": text(&x.DetectorDescription),
-		"function":             strict.Text(&x.Function),
-		"field_name":           strict.TextOrNull(&x.FieldName),
-		"by_field_name":        strict.TextOrNull(&x.ByFieldName),
-		"over_field_name":      strict.TextOrNull(&x.OverFieldName),
-		"partition_field_name": strict.TextOrNull(&x.PartitionFieldName),
-		"use_null":             strict.Bool(&x.UseNull),
-		"exclude_frequent":     strict.TextOrNull(&exclude),
-		"custom_rules":         emptyList("custom_rules are not applied yet; leave them out"),
-		// The server numbers detectors; the number is taken so that a
-		// configuration read with GET can be sent again.
-		"detector_index": strict.Int(&index),
-	})(r)
-	if err != nil {
+	if err := strict.Object("detectors", detectorFields(&x, &exclude))(r); err != nil {
 		return x, err
 	}
 	if err := checkDetector(&x, strings.ToLower(exclude)); err != nil {
@@ -72,6 +57,34 @@ func readDetector(r *strict.Reader) (wire.Detector, error) {
 		x.DetectorDescription = describe(&x)
 	}
 	return x, nil
+}
+
+func detectorFields(x *wire.Detector, exclude *string) strict.Fields {
+	return strict.Fields{
+		"detector_description": text(&x.DetectorDescription),
+		"function":             strict.Text(&x.Function),
+		"field_name":           strict.TextOrNull(&x.FieldName),
+		"by_field_name":        strict.TextOrNull(&x.ByFieldName),
+		"over_field_name":      strict.TextOrNull(&x.OverFieldName),
+		"partition_field_name": strict.TextOrNull(&x.PartitionFieldName),
+		"use_null":             strict.Bool(&x.UseNull),
+		"exclude_frequent":     strict.TextOrNull(exclude),
+		"custom_rules":         emptyList("custom_rules are not applied yet; leave them out"),
+		// The server numbers detectors; the number is taken so that a
+		// configuration read with GET can be sent again.
+		"detector_index": strict.Int(new(int64)),
+	}
+}
+
+// CheckDetector checks a detector that is a request's whole body by the rules of
+// ParseJob. The error is a *wire.Refusal.
+func CheckDetector(body []byte) error {
+	var x wire.Detector
+	exclude := "none"
+	if err := strict.Parse(body, "detector", detectorFields(&x, &exclude)); err != nil {
+		return err
+	}
+	return checkDetector(&x, strings.ToLower(exclude))
 }
 
 // checkDetector follows the order in which clients know the rules to be

@@ -53,6 +53,20 @@ func ParseJob(body []byte, urlID, version string) (*wire.Job, error) {
 	return d.job, nil
 }
 
+// CheckJob checks a configuration by the rules of ParseJob. It may lack a job id.
+// The error is a *wire.Refusal.
+func CheckJob(body []byte) error {
+	d := draft{job: &wire.Job{}}
+	if err := strict.Parse(body, jobParser, d.fields()); err != nil {
+		return err
+	}
+	id := d.job.JobID
+	if id == "" {
+		id = "unnamed"
+	}
+	return d.check(id)
+}
+
 // draft is a configuration while it is read.
 type draft struct {
 	job *wire.Job
