@@ -87,7 +87,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}()
-	if err := h.opt.Guard.check(r); err != nil {
+	if err := h.opt.Guard.Check(r); err != nil {
 		q.refuse(err)
 		return
 	}

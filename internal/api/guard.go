@@ -26,8 +26,9 @@ type Guard struct {
 	AllowHosts []string
 }
 
-// check refuses requests that a web page of another origin has caused.
-func (g *Guard) check(r *http.Request) error {
+// Check refuses requests that a web page of another origin has caused. The error
+// is a *wire.Refusal.
+func (g *Guard) Check(r *http.Request) error {
 	origin := r.Header.Get("Origin")
 	if origin != "" && !g.allowedOrigin(origin, r) {
 		return forbidden("requests from the web origin [%s] are refused; start the server with --allow-origin %s to take them", wire.Clip(origin), wire.Clip(origin))

@@ -126,14 +126,14 @@ const (
 const nodeName = "tidemark"
 
 func (s *Server) serve(id string) {
+	guard := api.Guard{Loopback: loopback(s.listener.Addr()), AllowOrigins: s.opt.AllowOrigins, AllowHosts: s.opt.AllowHosts}
 	handler := api.New(api.Options{
 		Jobs: s.jobs, Version: s.opt.APIVersion, Build: s.build, NoCompatHeaders: !s.opt.CompatHeaders,
 		NodeName: nodeName, ClusterUUID: id, MaxUploadBytes: s.opt.MaxUpload, MaxReadingBytes: s.opt.MaxReading,
-		Guard:  api.Guard{Loopback: loopback(s.listener.Addr()), AllowOrigins: s.opt.AllowOrigins, AllowHosts: s.opt.AllowHosts},
-		Logger: s.log,
+		Guard: guard, Logger: s.log,
 	})
 	s.http = &http.Server{
-		Handler: s.routes(handler), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		Handler: s.routes(handler, &guard), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	go func() { s.served <- s.http.Serve(s.listener) }()
@@ -141,7 +141,7 @@ func (s *Server) serve(id string) {
 
 // routes puts what operators ask for beside the API. The comparison is on the
 // path as it came: nothing is cleaned or redirected.
-func (s *Server) routes(handler http.Handler) http.Handler {
+func (s *Server) routes(handler http.Handler, guard *api.Guard) http.Handler {
 	metrics := s.metricsHandler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -151,6 +151,10 @@ func (s *Server) routes(handler http.Handler) http.Handler {
 			p := s.jobs.Figures().Recovery
 			s.health(w, s.ready.Load(), fmt.Sprintf("recovered %d of %d jobs, replayed %d of %d log entries", p.Done, p.Jobs, p.Replayed, p.Entries))
 		case "/metrics":
+			if err := guard.Check(r); err != nil {
+				http.Error(w, err.Error(), http.StatusForbidden)
+				return
+			}
 			metrics.ServeHTTP(w, r)
 		default:
 			handler.ServeHTTP(w, r)

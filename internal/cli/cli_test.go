@@ -302,6 +302,20 @@ func TestOwnData(t *testing.T) {
 			t.Errorf("no %s in /metrics", want)
 		}
 	}
+	req, err := http.NewRequest("GET", s.url+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = "evil.example.com"
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	http.DefaultClient.CloseIdleConnections()
+	if resp.StatusCode != http.StatusForbidden {
+		t.Errorf("/metrics for a page's host name: %d", resp.StatusCode)
+	}
 	s.end(t)
 	s = start(t, data)
 	t.Setenv("TIDEMARK_SERVER", s.url)
