@@ -191,6 +191,42 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 }
 
+// TestReset: a job that was reset has seen nothing, keeps its configuration, and
+// takes the same data and keys again.
+func TestReset(t *testing.T) {
+	r := newRig(t, Options{})
+	r.open("j", countJob("60s"))
+	first := r.counts("j", `{"time":6000}{"time":6100}`, "Idempotency-Key", "k")
+	r.refused(409, "status_exception", "when it is closed", "POST", jobsPath+"j/_reset", "")
+	r.refused(404, "resource_not_found_exception", "nobody", "POST", jobsPath+"nobody/_reset", "")
+	r.must(200, "POST", jobsPath+"j/_close", "")
+	config := r.must(200, "GET", jobsPath+"j?exclude_generated", "")
+	if have := r.must(200, "POST", jobsPath+"j/_reset", ""); have != `{"acknowledged":true}` {
+		t.Error(have)
+	}
+	for range 2 {
+		if c := r.totals("j"); c.InputRecordCount != 0 {
+			t.Errorf("totals after a reset: %+v", c)
+		}
+		if have := r.must(200, "GET", jobsPath+"j/results/buckets?filter_path=count", ""); have != `{"count":0}` {
+			t.Errorf("results after a reset: %s", have)
+		}
+		if have := r.must(200, "GET", jobsPath+"j?exclude_generated", ""); have != config {
+			t.Errorf("the configuration was %s and is %s", config, have)
+		}
+		r.restart()
+	}
+	r.must(200, "POST", jobsPath+"j/_open", "")
+	r.flushed(-1, jobsPath+"j/_flush", "")
+	if again := r.counts("j", `{"time":6000}{"time":6100}`, "Idempotency-Key", "k"); again.ProcessedRecordCount != first.ProcessedRecordCount || r.totals("j").InputRecordCount != 2 {
+		t.Errorf("the same upload after a reset: %+v", again)
+	}
+	r.must(200, "POST", jobsPath+"j/_close", "")
+	if have := r.must(200, "POST", jobsPath+"j/_reset?wait_for_completion=false", ""); !strings.Contains(have, `"task":`) {
+		t.Error(have)
+	}
+}
+
 // TestLatency: late records within the latency count in their bucket.
 func TestLatency(t *testing.T) {
 	r := newRig(t, Options{})

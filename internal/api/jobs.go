@@ -118,6 +118,16 @@ func deleteJob(q *request) error {
 	if err != nil {
 		return err
 	}
+	return q.remove(func() error { return q.h.opt.Jobs.Delete(q.Context(), q.id(), force) })
+}
+
+func resetJob(q *request) error {
+	return q.remove(func() error { return q.h.opt.Jobs.Reset(q.Context(), q.id()) })
+}
+
+// remove runs a removal and answers as the client asked: when it is done, which
+// is at once, or with a task.
+func (q *request) remove(do func() error) error {
 	wait, err := q.boolean("wait_for_completion", true)
 	if err != nil {
 		return err
@@ -125,11 +135,11 @@ func deleteJob(q *request) error {
 	if _, err := q.boolean("delete_user_annotations", false); err != nil {
 		return err
 	}
-	if err := q.h.opt.Jobs.Delete(q.Context(), q.id(), force); err != nil {
+	if err := do(); err != nil {
 		return err
 	}
 	if !wait {
-		// The job is gone already; only its rows are purged in the background.
+		// All but the purge in the background is done already.
 		q.answer(http.StatusOK, map[string]string{"task": fmt.Sprintf("%s:%d", q.h.opt.NodeName, q.h.opt.Now().UnixMilli())})
 		return nil
 	}

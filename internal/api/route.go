@@ -46,6 +46,7 @@ func (h *Handler) table() []route {
 		{method: "GET", path: jobs + "/_stats", handle: jobStats, query: []string{"allow_no_match", "allow_no_jobs"}},
 		{method: "GET", path: one + "/_stats", handle: jobStats, query: []string{"allow_no_match", "allow_no_jobs"}},
 		{method: "DELETE", path: one, handle: deleteJob, query: []string{"force", "wait_for_completion", "delete_user_annotations"}},
+		{method: "POST", path: one + "/_reset", handle: resetJob, query: []string{"wait_for_completion", "delete_user_annotations"}},
 		{method: "POST", path: one + "/_open", handle: openJob, body: true, query: []string{"timeout"}},
 		{method: "POST", path: one + "/_close", handle: closeJob, body: true, query: []string{"timeout", "force", "allow_no_match", "allow_no_jobs"}},
 		{method: "POST", path: one + "/_flush", handle: flushJob, body: true, query: []string{"calc_interim", "start", "end", "advance_time", "skip_time"}},

@@ -302,6 +302,21 @@ func (s *memStore) DeleteJob(_ context.Context, num uint64) error {
 	})
 }
 
+func (s *memStore) ResetJob(_ context.Context, num uint64) (j store.Job, err error) {
+	return j, s.sync(func(r *memRows) error {
+		old, ok := r.jobs[num]
+		if !ok {
+			return store.ErrNotFound
+		}
+		delete(r.jobs, num)
+		r.tombs[num] = true
+		r.nextNum++
+		j = store.Job{Num: r.nextNum, ID: old.ID, Config: old.Config, State: store.Closed}
+		r.jobs[j.Num] = j
+		return nil
+	})
+}
+
 func (s *memStore) Tombstones(context.Context) ([]uint64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -53,6 +53,44 @@ func (j *job) beginDeleting(force bool) error {
 	return nil
 }
 
+// Reset makes a closed job one that has seen nothing: its configuration stays,
+// everything else goes as if it were deleted.
+func (m *Manager) Reset(ctx context.Context, id string) error {
+	j, err := m.find(id)
+	if err != nil {
+		return err
+	}
+	if err := j.beginResetting(); err != nil {
+		return err
+	}
+	row, err := m.opt.Store.ResetJob(context.WithoutCancel(ctx), j.num)
+	if err != nil {
+		j.mu.Lock()
+		j.changing = ""
+		j.mu.Unlock()
+		return notDurable(id, "its reset", err)
+	}
+	fresh := &job{m: m, num: row.Num, id: id, row: row, state: closed}
+	fresh.conf.Store(j.conf.Load())
+	fresh.view.Store(newView())
+	m.jobs.Store(id, fresh)
+	m.purgeLater(purge{num: j.num})
+	return nil
+}
+
+func (j *job) beginResetting() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	switch {
+	case j.changing != "":
+		return conflict(j.id, "Cannot reset job [%s] because it is being %s", j.id, j.changing)
+	case j.state != closed || j.run.Load() != nil:
+		return conflict(j.id, "Can only reset a job when it is closed. Job [%s] is %s; close it first.", j.id, j.state)
+	}
+	j.changing = "reset"
+	return nil
+}
+
 // purge is a deleted job whose data is to be removed.
 type purge struct {
 	num uint64

@@ -151,6 +151,10 @@ type Store interface {
 	SaveJob(ctx context.Context, j *Job) error
 	// DeleteJob writes the tombstone: from then on the id is free.
 	DeleteJob(ctx context.Context, num uint64) error
+	// ResetJob gives a job a new number with its configuration and nothing else,
+	// closed; everything of the old number is left to a purge, as after
+	// DeleteJob. Both happen or neither.
+	ResetJob(ctx context.Context, num uint64) (Job, error)
 	// Tombstones lists deleted jobs whose data is not purged yet.
 	Tombstones(ctx context.Context) ([]uint64, error)
 	// PurgeStep removes a bounded part of a deleted job's rows and snapshots

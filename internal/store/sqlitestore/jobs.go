@@ -27,7 +27,7 @@ func checksum(place int64, parts ...[]byte) uint32 {
 
 // CreateJob implements store.Store.
 func (s *Store) CreateJob(ctx context.Context, j *store.Job) error {
-	var num int64
+	made := *j
 	err := s.change(ctx, true, func(ctx context.Context) error {
 		var have int
 		if err := s.file.Row(ctx, "SELECT count(*) FROM jobs WHERE id = ? AND deleted = 0", []any{j.ID}, &have); err != nil {
@@ -36,24 +36,31 @@ func (s *Store) CreateJob(ctx context.Context, j *store.Job) error {
 		if have > 0 {
 			return fmt.Errorf("job [%s]: %w", j.ID, store.ErrExists)
 		}
-		made, err := s.file.Exec(ctx, "INSERT INTO jobs (id, config, crc, state, reason, failed_at, failures) VALUES (?, ?, 0, ?, ?, ?, ?)",
-			j.ID, blob(j.Config), string(j.State), j.Reason, int64(j.FailedAt), j.Failures)
-		if err != nil {
-			return err
-		}
-		if num, err = made.LastInsertId(); err != nil {
-			return err
-		}
-		if _, err := s.file.Exec(ctx, "UPDATE jobs SET crc = ? WHERE num = ?", checksum(num, []byte(j.ID), j.Config), num); err != nil {
-			return err
-		}
-		_, err = s.file.Exec(ctx, "INSERT INTO progress (job, committed, log_end, stamps, stats) VALUES (?, ?, ?, ?, ?)",
-			num, int64(j.Committed), int64(j.LogEnd), blob(j.Stamps), blob(j.Stats))
-		return err
+		return s.insertJob(ctx, &made)
 	})
 	if err == nil {
-		j.Num = uint64(num)
+		j.Num = made.Num
 	}
+	return err
+}
+
+// insertJob makes a job's rows and sets its number.
+func (s *Store) insertJob(ctx context.Context, j *store.Job) error {
+	done, err := s.file.Exec(ctx, "INSERT INTO jobs (id, config, crc, state, reason, failed_at, failures) VALUES (?, ?, 0, ?, ?, ?, ?)",
+		j.ID, blob(j.Config), string(j.State), j.Reason, int64(j.FailedAt), j.Failures)
+	if err != nil {
+		return err
+	}
+	num, err := done.LastInsertId()
+	if err != nil {
+		return err
+	}
+	j.Num = uint64(num)
+	if _, err := s.file.Exec(ctx, "UPDATE jobs SET crc = ? WHERE num = ?", checksum(num, []byte(j.ID), j.Config), num); err != nil {
+		return err
+	}
+	_, err = s.file.Exec(ctx, "INSERT INTO progress (job, committed, log_end, stamps, stats) VALUES (?, ?, ?, ?, ?)",
+		num, int64(j.Committed), int64(j.LogEnd), blob(j.Stamps), blob(j.Stats))
 	return err
 }
 
@@ -119,6 +126,25 @@ func (s *Store) DeleteJob(ctx context.Context, num uint64) error {
 		}
 		return nil
 	})
+}
+
+// ResetJob implements store.Store.
+func (s *Store) ResetJob(ctx context.Context, num uint64) (j store.Job, err error) {
+	err = s.change(ctx, true, func(ctx context.Context) error {
+		done, err := s.file.Exec(ctx, "UPDATE jobs SET deleted = 1 WHERE num = ? AND deleted = 0", int64(num))
+		if err != nil {
+			return err
+		}
+		if n, _ := done.RowsAffected(); n == 0 {
+			return noJob(num)
+		}
+		j = store.Job{State: store.Closed}
+		if err := s.file.Row(ctx, "SELECT id, config FROM jobs WHERE num = ?", []any{int64(num)}, &j.ID, &j.Config); err != nil {
+			return err
+		}
+		return s.insertJob(ctx, &j)
+	})
+	return j, err
 }
 
 // Tombstones implements store.Store.

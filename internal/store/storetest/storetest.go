@@ -76,8 +76,19 @@ func jobs(t *testing.T, open Open) {
 	if fmt.Sprintf("%+v", list[1]) != fmt.Sprintf("%+v", saved) {
 		t.Errorf("saved  %+v\nloaded %+v", saved, list[1])
 	}
+	if _, err := s.ResetJob(ctx, a); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("resetting a deleted job: %v", err)
+	}
+	fresh, err := s.ResetJob(ctx, b)
+	must(t, err)
+	if fresh.Num <= again || fresh.ID != "b" || string(fresh.Config) != "{}" || fresh.State != store.Closed || fresh.Reason != "" || len(fresh.Stamps)+len(fresh.Stats) > 0 {
+		t.Errorf("a reset job is %+v", fresh)
+	}
+	if list, err := s.Jobs(ctx); err != nil || len(list) != 2 || list[1].Num != fresh.Num {
+		t.Errorf("after a reset: %+v, %v", list, err)
+	}
 	tombs, err := s.Tombstones(ctx)
-	if err != nil || !slices.Equal(tombs, []uint64{a}) {
+	if err != nil || !slices.Equal(tombs, []uint64{b, a}) && !slices.Equal(tombs, []uint64{a, b}) {
 		t.Errorf("tombstones %v, error %v", tombs, err)
 	}
 }
