@@ -4,6 +4,7 @@ package accuracy
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -90,21 +91,38 @@ func Span(rows []Row) int64 {
 	return max(1000, gaps[len(gaps)/2]/1000*1000)
 }
 
+// runner is one series with what the engine keeps of it.
+type runner struct {
+	params *series.Params
+	core   series.Core
+	season *series.Season
+}
+
+// next judges and learns one bucket.
+func (r *runner) next(value float64, startMs int64) series.Verdict {
+	x := series.Sample{Value: value, Count: 1, StartMs: startMs}
+	v := r.params.Judge(&r.core, r.season, x)
+	r.params.Learn(&r.core, r.season, x, &v)
+	if r.season == nil && r.params.WantsSeason(&r.core) {
+		r.season = new(series.Season)
+	}
+	return v
+}
+
 // Score judges and learns every row in order, each as a bucket of its own.
 func Score(rows []Row, fn spec.Function) {
-	p := series.NewParams(fn, Span(rows))
-	var c series.Core
-	var season *series.Season
-	c.Init(p)
+	r := runner{params: series.NewParams(fn, Span(rows))}
+	r.core.Init(r.params)
 	for i := range rows {
-		x := series.Sample{Value: rows[i].Value, Count: 1, StartMs: rows[i].TimeMs}
-		v := p.Judge(&c, season, x)
-		p.Learn(&c, season, x, &v)
-		rows[i].Verdict = v
-		if season == nil && p.WantsSeason(&c) {
-			season = new(series.Season)
-		}
+		rows[i].Verdict = r.next(rows[i].Value, rows[i].TimeMs)
 	}
+}
+
+// Top are the n rows with the strongest evidence, strongest first.
+func Top(rows []Row, n int) []Row {
+	top := slices.Clone(rows)
+	slices.SortStableFunc(top, func(a, b Row) int { return cmp.Compare(b.Verdict.Evidence, a.Verdict.Evidence) })
+	return top[:min(n, len(top))]
 }
 
 // Write writes the rows with anomaly_score and novelty_score, each 0 to 1.
