@@ -1,7 +1,6 @@
 package series
 
 import (
-	"bytes"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -27,9 +26,12 @@ func newRun(fn spec.Function, spanMs int64) *run {
 	return r
 }
 
+// startMs is the start of the next bucket.
+func (r *run) startMs() int64 { return 1_700_006_400_000 + r.i*r.p.spanMs }
+
 // next judges and learns a value in the next bucket.
 func (r *run) next(value float64) Verdict {
-	x := Sample{Value: value, Count: 1, StartMs: 1_700_006_400_000 + r.i*r.p.spanMs}
+	x := Sample{Value: value, Count: 1, StartMs: r.startMs()}
 	v := r.p.Judge(&r.c, r.s, x)
 	r.p.Learn(&r.c, r.s, x, &v)
 	if r.s == nil && r.p.WantsSeason(&r.c) {
@@ -196,95 +198,6 @@ func TestRepeatedSpikes(t *testing.T) {
 	if first < 50 || least < first-35 {
 		t.Errorf("the first of ten equal spikes scores %.0f, the least %.0f", first, least)
 	}
-}
-
-// TestSilence: a busy series that falls silent is reported at once, and for no
-// more than a bounded number of buckets.
-func TestSilence(t *testing.T) {
-	r, rng := newRun(spec.Count, span), noise(7)
-	for range 2000 {
-		r.next(math.Round(1000 + 30*rng.NormFloat64()))
-	}
-	if n, ok := r.p.SilenceDue(&r.c, r.s, 0); n != 0 || !ok {
-		t.Errorf("the silence of a busy series is due after %d buckets", n)
-	}
-	loud := 0
-	for range 1000 {
-		if r.next(0).Score >= 25 {
-			loud++
-		}
-	}
-	if loud == 0 || loud > 40 {
-		t.Errorf("%d buckets of silence score 25 and more", loud)
-	}
-	for range 5000 {
-		r.next(0)
-	}
-	if n, _ := r.p.SilenceDue(&r.c, r.s, 0); n != Forever {
-		t.Errorf("after weeks of silence it is due again in %d buckets", n)
-	}
-}
-
-// TestLearnZeros: many silent buckets at once leave the same bits as one after
-// the other, and cost a bounded number of steps.
-func TestLearnZeros(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		a, rng := newRun(spec.Sum, span), noise(rapid.Uint64().Draw(t, "seed"))
-		for range rapid.IntRange(0, 300).Draw(t, "before") {
-			a.next(100 * rng.Float64())
-		}
-		b := *a
-		if a.s != nil {
-			own := *a.s
-			b.s = &own
-		}
-		n := rapid.Int64Range(1, 300).Draw(t, "silent")
-		a.p.LearnZeros(&a.c, a.s, a.i*span, n)
-		for i := range n {
-			b.p.LearnZeros(&b.c, b.s, (b.i+i)*span, 1)
-		}
-		if !bytes.Equal(a.c.Append(nil), b.c.Append(nil)) {
-			t.Fatal("the states differ")
-		}
-	})
-	r := newRun(spec.Count, 1000)
-	r.next(5)
-	r.p.LearnZeros(&r.c, nil, 0, 1<<60) // Ends only because it is bounded.
-}
-
-// TestEncoding: a state comes back bit for bit; what was cut off or harmed is
-// refused or is a sound state.
-func TestEncoding(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		r, rng := newRun(spec.Mean, span), noise(rapid.Uint64().Draw(t, "seed"))
-		for range rapid.IntRange(0, 500).Draw(t, "buckets") {
-			r.next(100 * rng.ExpFloat64())
-		}
-		enc := r.c.Append(nil)
-		if len(enc) != CoreBytes {
-			t.Fatalf("%d bytes, not CoreBytes", len(enc))
-		}
-		var c Core
-		rest, err := c.Decode(append(bytes.Clone(enc), 7))
-		if err != nil || len(rest) != 1 || c != r.c {
-			t.Fatalf("decoded with %d bytes left, error %v", len(rest), err)
-		}
-		if _, err := c.Decode(enc[:rapid.IntRange(0, len(enc)-1).Draw(t, "cut")]); err == nil {
-			t.Fatal("a cut-off state was taken")
-		}
-		harmed := bytes.Clone(enc)
-		harmed[rapid.IntRange(0, len(enc)-1).Draw(t, "at")] ^= byte(rapid.IntRange(1, 255).Draw(t, "bits"))
-		if _, err := c.Decode(harmed); err == nil {
-			finite(t, r.p.Judge(&c, nil, Sample{Value: 5}))
-		}
-		if r.s != nil {
-			var s Season
-			enc := r.s.Append(nil)
-			if rest, err := s.Decode(enc); err != nil || len(rest) != 0 || s != *r.s || len(enc) != SeasonBytes {
-				t.Fatalf("the season comes back with %d bytes left, error %v", len(rest), err)
-			}
-		}
-	})
 }
 
 // fatal is what rapid's and testing's T have in common.
