@@ -14,24 +14,39 @@ func (p *Params) LearnZeros(c *Core, s *Season, startMs, n int64) {
 	}
 }
 
-// lookAhead is how many silent buckets are looked at at once: beyond it the
-// zeros in between would have changed the verdict.
-const lookAhead = 96
+const (
+	// SilenceDue looks at as many buckets at once as the series has been silent
+	// for, within these bounds: work that is thrown away when records come back
+	// is then no more than the silence itself has cost.
+	leastAhead, mostAhead = 4, 96
+)
 
-// SilenceDue says how many buckets from fromMs on it takes until a zero may
-// become reportable, or, with ok false, until it is worth asking again.
-// Forever: silence will never be.
+// SilenceDue says how many buckets from fromMs on it takes until a zero is
+// reportable, or, with ok false, for how many it is certain that none is:
+// ask again then. Forever: silence never will be.
+//
+// It runs ahead on a copy of the state: the zeros in between are learned, and
+// deviations that last add up.
 func (p *Params) SilenceDue(c *Core, s *Season, fromMs int64) (buckets int64, ok bool) {
 	if !p.zeros || c.zeroRun >= p.mostZeros {
 		return Forever, false
 	}
-	for i := range int64(lookAhead) {
-		v := p.Judge(c, s, Sample{StartMs: fromMs + i*p.spanMs})
+	core := *c
+	var season *Season
+	if s != nil {
+		own := *s
+		season = &own
+	}
+	ahead := min(max(int64(c.zeroRun), leastAhead), mostAhead)
+	for i := range ahead {
+		x := Sample{StartMs: fromMs + i*p.spanMs}
+		v := p.Judge(&core, season, x)
 		if v.Reportable() {
 			return i, true
 		}
+		p.Learn(&core, season, x, &v)
 	}
-	return lookAhead, false
+	return ahead, false
 }
 
 // Forever is a number of buckets that does not come.
