@@ -108,12 +108,15 @@ func TestNullStreams(t *testing.T) {
 	}
 	for name, value := range kinds {
 		r, rng, last := newRun(spec.Mean, span), noise(3), 0.0
-		minor, critical := 0, 0
+		records, minor, critical := 0, 0, 0
 		const weeks = 8
 		for i := range weeks * 2016 {
 			v := r.next(value(r, rng, &last))
 			if i < 2*2016 || name == "weekend" && i < 4*2016 {
 				continue // The steps of a week take four of them to learn.
+			}
+			if v.Reportable() {
+				records++
 			}
 			if v.Score >= 25 {
 				minor++
@@ -122,8 +125,8 @@ func TestNullStreams(t *testing.T) {
 				critical++
 			}
 		}
-		if minor > 6*(weeks-2) || critical > 1 {
-			t.Errorf("%s: in %d weeks %d scores of 25 and more, %d of 75 and more", name, weeks-2, minor, critical)
+		if records > 50*(weeks-2) || minor > 6*(weeks-2) || critical > 1 {
+			t.Errorf("%s: in %d weeks %d records, %d scores of 25 and more, %d of 75 and more", name, weeks-2, records, minor, critical)
 		}
 	}
 }
