@@ -197,14 +197,13 @@ func (k *coder) season(s *Season) {
 }
 
 // mostState is beyond every number that values up to largest can lead to, and
-// small enough that its square does not overflow.
-const mostState = 1e40
+// small enough that a season holds a sum of them in 32 bits.
+const mostState = 1e34
 
 // sound reports whether every number is finite and every scale possible. The
 // snapshot's checksum finds damage; this keeps a state that passed it by chance
 // or by design from poisoning results.
 func (c *Core) sound() bool {
-	sum := 0.0
 	for _, x := range c.doubles() {
 		if !(math.Abs(*x) <= mostState) {
 			return false
@@ -221,36 +220,47 @@ func (c *Core) sound() bool {
 		}
 	}
 	for _, x := range c.singles() {
-		sum += float64(*x) * 0
-	}
-	for _, t := range []*tail{&c.tailA, &c.tailB, &c.tailC} {
-		sum += float64(t.threshold+t.rate+t.mean+t.square+t.excesses+t.crowd) * 0
-		if !(t.threshold > 0 && t.rate > 0 && t.rate <= 1 && t.mean >= 0) {
+		if !possible(*x) {
 			return false
 		}
 	}
-	t := &c.rank
-	sum += float64(t.threshold+t.rate+t.mean+t.events+t.peak+t.still+t.most+t.passed+t.spared[0]+t.spared[1]) * 0
-	if !(t.threshold > 0 && t.rate > 0 && t.rate <= 1 && t.mean > 0) {
+	if !c.tailA.sound() || !c.tailB.sound() || !c.tailC.sound() || !c.rank.sound() {
 		return false
 	}
-	return sum == 0 && c.seen >= 0 && c.recent >= 0 && c.lasting >= 0 && c.longScale >= 0 &&
+	return c.seen >= 0 && c.recent >= 0 && c.lasting >= 0 && c.longScale >= 0 &&
 		c.meanAbs >= 0 && c.driftSquare >= 0
 }
 
-func (s *Season) sound() bool {
-	sum := float32(0)
-	for _, x := range s.day {
-		sum += x * 0
-	}
-	for _, x := range s.week {
-		sum += x * 0
-	}
-	for i, x := range s.scatter {
-		sum += (x + s.scatterB[i]) * 0
-		if x < 0 || s.scatterB[i] < 0 {
+func (t *tail) sound() bool {
+	return t.threshold > 0 && t.rate > 0 && t.rate <= 1 &&
+		possible(t.threshold, t.mean, t.square, t.excesses, t.crowd)
+}
+
+func (t *rankTail) sound() bool {
+	return t.threshold > 0 && t.rate > 0 && t.rate <= 1 && t.mean > 0 &&
+		possible(t.threshold, t.mean, t.events, t.peak, t.still, t.most, t.passed, t.spared[0], t.spared[1])
+}
+
+// possible reports whether every number can be a count, a scale or an excess.
+func possible(xs ...float32) bool {
+	for _, x := range xs {
+		if !(x >= 0 && x <= mostExcess*mostExcess) {
 			return false
 		}
+	}
+	return true
+}
+
+func (s *Season) sound() bool {
+	for _, curve := range [][]float32{s.day[:], s.week[:]} {
+		for _, x := range curve {
+			if !(math.Abs(float64(x)) <= mostState) {
+				return false
+			}
+		}
+	}
+	if !possible(s.scatter[:]...) || !possible(s.scatterB[:]...) {
+		return false
 	}
 	for _, v := range s.dayVisit {
 		if v > dayMemory {
@@ -262,5 +272,5 @@ func (s *Season) sound() bool {
 			return false
 		}
 	}
-	return sum == 0
+	return true
 }

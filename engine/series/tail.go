@@ -42,6 +42,9 @@ const (
 	maxShape      = 0.7
 	// cutExcess bounds one excess in the fit, in mean excesses.
 	cutExcess = 20
+	// mostExcess bounds it absolutely, so that squares fit into 32 bits when
+	// next to nothing is the scale of something huge.
+	mostExcess = 1e15
 )
 
 func (t *tail) init() {
@@ -88,7 +91,7 @@ func (t *tail) learn(z, crowdGain, seen float64) {
 		vote = 1 / (1 + crowd)
 		crowd++
 		step += 1
-		y := math.Min(z-u, cutExcess*mean)
+		y := min(z-u, cutExcess*mean, mostExcess)
 		g := vote * num.Gain(float64(t.excesses)+priorExcesses, tailMemory)
 		t.mean = float32(num.Toward(float64(t.mean), g, y))
 		t.square = float32(num.Toward(float64(t.square), g, y*y))

@@ -170,3 +170,16 @@ func TestCrowdsAreOneEvent(t *testing.T) {
 		t.Errorf("the rate is %.4f", rate)
 	}
 }
+
+// TestHugeExcess: what is huge for years is still a number in 32 bits.
+func TestHugeExcess(t *testing.T) {
+	var a tail
+	a.init()
+	for i := range 100_000 {
+		a.learn(1e40, 0.2, float64(i))
+		a.learn(0, 0.2, float64(i))
+	}
+	if x := a.logTail(1e40); !a.sound() || math.IsNaN(x) || math.IsInf(x, 0) {
+		t.Errorf("%v from %+v", x, a)
+	}
+}
