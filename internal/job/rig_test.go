@@ -7,11 +7,14 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"tidemark/engine"
+	"tidemark/engine/entry"
 	"tidemark/internal/document"
 	"tidemark/internal/ingest"
 	"tidemark/internal/inlog"
@@ -51,6 +54,9 @@ type rig struct {
 	opt  Options
 	logs *bytes.Buffer
 	done bool
+	// hash is the state's hash before the last advance of time. Only the job's
+	// owner may touch its engine, so it is taken where entries are applied.
+	hash atomic.Uint64
 }
 
 var testStart = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -61,6 +67,12 @@ func start(t testing.TB, d disk, change ...func(*Options)) *rig {
 	r := &rig{t: t, disk: d, logs: &bytes.Buffer{}}
 	r.opt = Options{Build: "test", Clock: func() time.Time { return testStart }}
 	r.opt.Logger = slog.New(slog.NewTextHandler(&lockedWriter{w: r.logs}, nil))
+	r.opt.Apply = func(_ string, e *engine.Engine, en *entry.Entry, emit engine.Emit) (engine.Applied, error) {
+		if en.Kind == entry.Advance {
+			r.hash.Store(e.Hash())
+		}
+		return e.Apply(en, emit)
+	}
 	for _, c := range change {
 		c(&r.opt)
 	}
