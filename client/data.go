@@ -41,9 +41,6 @@ type PostDataRequest struct {
 	ResetStart, ResetEnd time.Time
 }
 
-// maxKeyBytes is the longest key that servers take.
-const maxKeyBytes = 128
-
 // PostData returns the counts of this upload when all of it is stored. After
 // any error but a lost connection nothing of it counts. It is repeated under its
 // key after lost connections, 429 and 503.
@@ -81,7 +78,7 @@ func (c *Client) upload(r *PostDataRequest) (*call, error) {
 	if key == "" {
 		key = rand.Text()
 	}
-	if err := checkKey(key); err != nil {
+	if err := wire.CheckKey(key); err != nil {
 		return nil, &RequestError{Call: q.name, Field: "Key", Err: err}
 	}
 	q.header = http.Header{"Content-Type": {mediaLines}, wire.IdempotencyHeader: {key}}
@@ -93,18 +90,6 @@ func (c *Client) upload(r *PostDataRequest) (*call, error) {
 		q.body = compressed{q.body}
 	}
 	return q, nil
-}
-
-func checkKey(key string) error {
-	if len(key) > maxKeyBytes {
-		return fmt.Errorf("a key has at most %d bytes, not %d", maxKeyBytes, len(key))
-	}
-	for i := range len(key) {
-		if key[i] < ' ' || key[i] > '~' {
-			return fmt.Errorf("a key is printable ASCII, but byte %d is %#x", i, key[i])
-		}
-	}
-	return nil
 }
 
 // replayable makes the records readable more than once.

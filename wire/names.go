@@ -19,6 +19,23 @@ func CheckID(field, id string) error {
 	return nil
 }
 
+// MaxKeyBytes bounds idempotency keys: each job remembers thousands of them.
+const MaxKeyBytes = 128
+
+// CheckKey reports what is wrong with an idempotency key. The error is a
+// *Refusal.
+func CheckKey(key string) error {
+	if key == "" || len(key) > MaxKeyBytes {
+		return Refuse(TypeIllegalArgument, "%s must be one value of 1 to %d printable characters", IdempotencyHeader, MaxKeyBytes)
+	}
+	for i := range len(key) {
+		if key[i] < ' ' || key[i] > '~' {
+			return Refuse(TypeIllegalArgument, "%s must be printable ASCII, but byte %d of it is %#x", IdempotencyHeader, i+1, key[i])
+		}
+	}
+	return nil
+}
+
 // ValidID reports whether an id or group name follows [a-z0-9](?:[a-z0-9_\-\.]*[a-z0-9])?,
 // of any length.
 func ValidID(id string) bool {

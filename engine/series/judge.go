@@ -50,7 +50,6 @@ type Verdict struct {
 	dayCurve, weekCurve   float64
 	pred                  [experts]float64
 	feature               [features]float64
-	hasSeason             bool
 }
 
 // largest is the largest value that is learned: seasons are kept in 32 bits,
@@ -132,7 +131,6 @@ func (p *Params) predictSeason(c *Core, s *Season, x Sample, v *Verdict) {
 	v.pred[expWeekOffset] = v.weekCurve + c.weekMean
 	v.pred[expDaySlow] = v.dayCurve + c.daySlow
 	v.pred[expWeekSlow] = v.weekCurve + c.weekSlow
-	v.hasSeason = true
 }
 
 func hourOfDay(seconds float64) int {

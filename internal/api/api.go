@@ -67,9 +67,7 @@ func New(opt Options) *Handler {
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	h := &Handler{opt: opt}
-	h.routes = newRoutes(h.table())
-	return h
+	return &Handler{opt: opt, routes: newRoutes(table())}
 }
 
 // ServeHTTP implements http.Handler.
@@ -106,7 +104,7 @@ func (h *Handler) identify(w http.ResponseWriter, r *http.Request) {
 	header.Set("Server", "Tidemark/"+wire.Release)
 	header.Set("X-Content-Type-Options", "nosniff")
 	if !h.opt.NoCompatHeaders {
-		header.Set("X-Elastic-Product", "Elasticsearch")
+		header.Set(wire.ProductHeader, wire.Product)
 	}
 	if id := r.Header.Get("X-Opaque-Id"); id != "" {
 		header.Set("X-Opaque-Id", id)

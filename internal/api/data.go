@@ -40,25 +40,16 @@ func postData(q *request) error {
 	return nil
 }
 
-// maxKeyBytes bounds idempotency keys: each job remembers thousands of them.
-const maxKeyBytes = 128
-
 // idempotencyKey reads the key that makes repeating an upload harmless.
 func idempotencyKey(header http.Header) (string, error) {
 	values := header.Values(wire.IdempotencyHeader)
-	if len(values) == 0 {
+	switch len(values) {
+	case 0:
 		return "", nil
+	case 1:
+		return values[0], wire.CheckKey(values[0])
 	}
-	key := values[0]
-	if len(values) > 1 || key == "" || len(key) > maxKeyBytes {
-		return "", wire.Refuse(wire.TypeIllegalArgument, "%s must be one value of 1 to %d printable characters", wire.IdempotencyHeader, maxKeyBytes)
-	}
-	for i := range len(key) {
-		if key[i] < ' ' || key[i] > '~' {
-			return "", wire.Refuse(wire.TypeIllegalArgument, "%s must be printable ASCII, but byte %d of it is %#x", wire.IdempotencyHeader, i+1, key[i])
-		}
-	}
-	return key, nil
+	return "", wire.CheckKey("") // Several values are no key.
 }
 
 // read turns the body into batches.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"tidemark/internal/job/match"
 	"tidemark/wire"
 )
 
@@ -100,7 +101,7 @@ func step(paths [][]string, name string) (rest [][]string, whole bool) {
 			}
 			p = p[1:]
 		}
-		if !glob(p[0], name) {
+		if !match.Pattern(p[0], name) {
 			continue
 		}
 		if len(p) == 1 {
@@ -109,25 +110,4 @@ func step(paths [][]string, name string) (rest [][]string, whole bool) {
 		rest = append(rest, p[1:])
 	}
 	return rest, false
-}
-
-// glob matches a name against a pattern with *.
-func glob(pattern, name string) bool {
-	parts := strings.Split(pattern, "*")
-	if len(parts) == 1 {
-		return pattern == name
-	}
-	if !strings.HasPrefix(name, parts[0]) {
-		return false
-	}
-	name = name[len(parts[0]):]
-	last := parts[len(parts)-1]
-	for _, part := range parts[1 : len(parts)-1] {
-		at := strings.Index(name, part)
-		if at < 0 {
-			return false
-		}
-		name = name[at+len(part):]
-	}
-	return strings.HasSuffix(name, last)
 }

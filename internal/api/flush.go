@@ -20,7 +20,7 @@ func flushJob(q *request) error {
 			return err
 		}
 		if len(body) > 0 {
-			err = strict.Parse(body, "cluster:admin/xpack/ml/job/flush", strict.Fields{
+			err = strict.Parse(body, wire.FlushAction, strict.Fields{
 				"job_id": strict.Text(&r.JobID), "calc_interim": strict.Bool(&r.CalcInterim),
 				"start": strict.Text(&r.Start), "end": strict.Text(&r.End),
 				"advance_time": strict.Text(&r.AdvanceTime), "skip_time": strict.Text(&r.SkipTime),

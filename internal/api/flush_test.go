@@ -76,11 +76,7 @@ func TestLastFinalizedBucketEnd(t *testing.T) {
 	for _, restarts := range []bool{false, true} {
 		t.Run(fmt.Sprintf("restarts %t", restarts), func(t *testing.T) {
 			r := newRig(t, Options{})
-			between := func() {
-				if restarts {
-					r.restart()
-				}
-			}
+			between := r.between(restarts)
 			r.open("j", countJob("3600s"))
 			flush := jobsPath + "j/_flush"
 			r.flushed(-1, flush, "")
@@ -112,11 +108,7 @@ func TestServerMetrics(t *testing.T) {
 	for _, restarts := range []bool{false, true} {
 		t.Run(fmt.Sprintf("restarts %t", restarts), func(t *testing.T) {
 			r := newRig(t, Options{})
-			between := func() {
-				if restarts {
-					r.restart()
-				}
-			}
+			between := r.between(restarts)
 			r.open("total-requests", `{"description":"Total sum of requests","analysis_config":{"bucket_span":"10m",
 				"detectors":[{"detector_description":"Sum of total","function":"sum","field_name":"total"}]},
 				"data_description":{"time_field":"timestamp","time_format":"epoch_ms"}}`)

@@ -84,7 +84,7 @@ func (g *Guard) crossOrigin(w http.ResponseWriter, r *http.Request) bool {
 	header := w.Header()
 	header.Add("Vary", "Origin")
 	header.Set("Access-Control-Allow-Origin", origin)
-	header.Set("Access-Control-Expose-Headers", "X-Elastic-Product, Warning, Retry-After")
+	header.Set("Access-Control-Expose-Headers", wire.ProductHeader+", Warning, Retry-After")
 	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
 		return false
 	}

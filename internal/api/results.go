@@ -211,7 +211,6 @@ var eventCount = []byte(`,"event_count":`)
 func (q *request) expand(doc []byte) ([]byte, error) {
 	var b struct {
 		Timestamp int64 `json:"timestamp"`
-		Interim   bool  `json:"is_interim"`
 	}
 	if err := json.Unmarshal(doc, &b); err != nil {
 		return nil, err

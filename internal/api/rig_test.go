@@ -84,6 +84,14 @@ func (r *rig) restart() {
 	r.start()
 }
 
+// between is what a script does between its steps: restart, or nothing.
+func (r *rig) between(restarts bool) func() {
+	if restarts {
+		return r.restart
+	}
+	return func() {}
+}
+
 // do sends one request; headers are pairs of name and value.
 func (r *rig) do(method, target, body string, headers ...string) *httptest.ResponseRecorder {
 	r.t.Helper()

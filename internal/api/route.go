@@ -30,8 +30,8 @@ const (
 	oldPrefix = "/_xpack/ml"
 )
 
-// table has every route once, below prefix; those above it say so.
-func (h *Handler) table() []route {
+// table has every route: those of the API below both prefixes, and the root.
+func table() []route {
 	const jobs = "/anomaly_detectors"
 	const one = jobs + "/{job_id}"
 	timeRange := []string{"start", "end"}

@@ -73,7 +73,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 		return err
 	}
 	if s.inlog, err = sqlitelog.Open(ctx, filepath.Join(s.opt.Data, "log.db"), sqlitelog.Options{
-		RetentionAge: s.opt.LogRetentionAge, RetentionBytes: s.opt.LogRetentionBytes, MaxBytes: s.opt.MaxLog, Logger: s.log,
+		RetentionAge: s.opt.LogRetentionAge, RetentionBytes: s.opt.LogRetentionBytes, MaxBytes: s.opt.MaxLog,
 	}); err != nil {
 		return err
 	}

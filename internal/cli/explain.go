@@ -10,14 +10,8 @@ import (
 
 	"tidemark/client"
 	"tidemark/internal/feed"
-	"tidemark/internal/ingest"
 	"tidemark/wire"
 )
-
-// timeReader reads times as the job does.
-func timeReader(d *wire.DataDescription) (func([]byte) (int64, bool), error) {
-	return ingest.TimeReader(d.TimeFormat, time.Now())
-}
 
 func newJobExplain() *cobra.Command {
 	cmd := &cobra.Command{
@@ -38,14 +32,10 @@ const (
 )
 
 func explain(ctx context.Context, c *client.Client, id string, out io.Writer) error {
-	jobs, err := c.GetJobs(ctx, client.GetJobsRequest{IDs: id})
+	j, err := oneJob(ctx, c, id)
 	if err != nil {
 		return err
 	}
-	if len(jobs.Jobs) != 1 {
-		return fmt.Errorf("%q stands for %d jobs; name one", id, len(jobs.Jobs))
-	}
-	j := jobs.Jobs[0]
 	stats, err := c.GetJobStats(ctx, client.GetJobStatsRequest{IDs: id})
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 	"tidemark/client"
 	"tidemark/internal/feed"
 	"tidemark/internal/guess"
+	"tidemark/internal/ingest"
 	"tidemark/internal/ingest/tabular"
 	"tidemark/wire"
 )
@@ -255,15 +256,24 @@ func newPost() *cobra.Command {
 	return cmd
 }
 
-func post(ctx context.Context, c *client.Client, id string, paths []string, in io.Reader, out io.Writer) error {
+// oneJob is the configuration of a job that a command names.
+func oneJob(ctx context.Context, c *client.Client, id string) (*wire.Job, error) {
 	jobs, err := c.GetJobs(ctx, client.GetJobsRequest{IDs: id})
+	if err != nil {
+		return nil, err
+	}
+	if len(jobs.Jobs) != 1 {
+		return nil, fmt.Errorf("%q stands for %d jobs; name one", id, len(jobs.Jobs))
+	}
+	return jobs.Jobs[0], nil
+}
+
+func post(ctx context.Context, c *client.Client, id string, paths []string, in io.Reader, out io.Writer) error {
+	j, err := oneJob(ctx, c, id)
 	if err != nil {
 		return err
 	}
-	if len(jobs.Jobs) != 1 {
-		return fmt.Errorf("%q stands for %d jobs; name one", id, len(jobs.Jobs))
-	}
-	source, closeAll, err := openSource(&jobs.Jobs[0].DataDescription, paths, in)
+	source, closeAll, err := openSource(&j.DataDescription, paths, in)
 	defer closeAll()
 	if err != nil {
 		return err
@@ -348,7 +358,7 @@ func openSource(d *wire.DataDescription, paths []string, in io.Reader) (s feed.S
 		}
 		return n
 	}
-	parse, err := timeReader(d)
+	parse, err := ingest.TimeReader(d.TimeFormat, time.Now())
 	if err != nil {
 		return s, closeAll, err
 	}

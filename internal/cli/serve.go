@@ -17,7 +17,6 @@ type serveFlags struct {
 	app.Options
 	config, logLevel, logFormat, compat string
 	age                                 string
-	sizes                               map[string]*size
 }
 
 func newServe() *cobra.Command {
@@ -37,7 +36,6 @@ func newServe() *cobra.Command {
 	flags.StringVar(&f.APIVersion, "api-version", "", "API `version` to tell clients (default "+wire.Version+")")
 	flags.StringSliceVar(&f.AllowOrigins, "allow-origin", nil, "web `origin` that may send requests, such as https://tools.example.org; may be repeated")
 	flags.StringSliceVar(&f.AllowHosts, "allow-host", nil, "host `name` by which a server on a loopback address may be called; may be repeated")
-	f.sizes = map[string]*size{}
 	for _, s := range []struct {
 		name, help string
 		to         *int64
@@ -50,8 +48,7 @@ func newServe() *cobra.Command {
 		{"max-log", "largest input log; 0: the disk decides", &f.MaxLog},
 		{"max-store", "largest results database; 0: the disk decides", &f.MaxStore},
 	} {
-		f.sizes[s.name] = &size{s.to}
-		flags.Var(f.sizes[s.name], s.name, s.help)
+		flags.Var(&size{s.to}, s.name, s.help)
 	}
 	f.age = wire.FormatDuration(f.LogRetentionAge)
 	flags.StringVar(&f.age, "log-retention", f.age, "`time` for which entries of the input log are kept that no recovery needs")

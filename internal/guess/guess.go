@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"tidemark/internal/ingest"
 	"tidemark/internal/ingest/javatime"
 	"tidemark/internal/ingest/tabular"
 	"tidemark/wire"
@@ -151,7 +152,7 @@ func (g *Guess) chooseTime(columns []*column, o Overrides) (map[int]int64, error
 	if best == nil {
 		return nil, errors.New("no field holds times in a known format; name it with --time-field and its format with --time-format")
 	}
-	parse, err := reader(bestFormat)
+	parse, err := ingest.TimeReader(bestFormat, time.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -230,26 +231,6 @@ func timeFormat(c *column) string {
 		return ""
 	}
 	return f.Pattern()
-}
-
-func reader(format string) (func([]byte) (int64, bool), error) {
-	switch format {
-	case "epoch", "epoch_ms":
-		scale := 1000.0
-		if format == "epoch_ms" {
-			scale = 1
-		}
-		return func(text []byte) (int64, bool) {
-			v, err := strconv.ParseFloat(string(text), 64)
-			return int64(v * scale), err == nil && v >= 0 && v*scale <= float64(wire.MaxTimeMs)
-		}, nil
-	}
-	f, err := javatime.CompileDate(format)
-	if err != nil {
-		return nil, err
-	}
-	clock := javatime.Clock{Year: time.Now().UTC().Year()}
-	return func(text []byte) (int64, bool) { return f.Parse(text, &clock) }, nil
 }
 
 // totals are parts of names that say that values add up.

@@ -220,11 +220,7 @@ func (m *Manager) LeaveOut(ctx context.Context, id string, position uint64) erro
 	if !can || at != position {
 		return badRequest(id, "job [%s] is not failed at log position %d; only the entry at which a job failed can be left out", id, position)
 	}
-	defer func() {
-		j.mu.Lock()
-		defer j.mu.Unlock()
-		j.changing = ""
-	}()
+	defer j.endChange()
 	// First the announcement, then the entry: a replay looks for entries of
 	// this kind only if one was announced.
 	j.view.Store(j.view.Load().with(func(v *view) {

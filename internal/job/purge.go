@@ -20,9 +20,7 @@ func (m *Manager) Delete(ctx context.Context, id string, force bool) error {
 		return err
 	}
 	if err := m.opt.Store.DeleteJob(context.WithoutCancel(ctx), j.num); err != nil {
-		j.mu.Lock()
-		j.changing = ""
-		j.mu.Unlock()
+		j.endChange()
 		return notDurable(id, "its deletion", err)
 	}
 	m.jobs.Delete(id)
@@ -38,6 +36,13 @@ func (m *Manager) Delete(ctx context.Context, id string, force bool) error {
 	}
 	m.purgeLater(purge{num: j.num, after: r})
 	return nil
+}
+
+// endChange lets a job go on after a change that did not happen or is over.
+func (j *job) endChange() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.changing = ""
 }
 
 func (j *job) beginDeleting(force bool) error {
@@ -65,9 +70,7 @@ func (m *Manager) Reset(ctx context.Context, id string) error {
 	}
 	row, err := m.opt.Store.ResetJob(context.WithoutCancel(ctx), j.num)
 	if err != nil {
-		j.mu.Lock()
-		j.changing = ""
-		j.mu.Unlock()
+		j.endChange()
 		return notDurable(id, "its reset", err)
 	}
 	fresh := &job{m: m, num: row.Num, id: id, row: row, state: closed}

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,8 +34,6 @@ type Options struct {
 	MaxBytes int64
 	// Clock is the wall clock for the age of entries.
 	Clock func() time.Time
-	// Logger gets what an operator must know. Nil: nothing is logged.
-	Logger *slog.Logger
 }
 
 const (
@@ -102,9 +99,6 @@ func Open(ctx context.Context, path string, opt Options) (*Log, error) {
 	}
 	if opt.Clock == nil {
 		opt.Clock = time.Now
-	}
-	if opt.Logger == nil {
-		opt.Logger = slog.New(slog.DiscardHandler)
 	}
 	l := &Log{
 		path: path, opt: opt, wake: make(chan struct{}, 1), done: make(chan struct{}),

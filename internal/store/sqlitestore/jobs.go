@@ -116,27 +116,26 @@ func noJob(num uint64) error { return fmt.Errorf("job number %d: %w", num, store
 
 // DeleteJob implements store.Store.
 func (s *Store) DeleteJob(ctx context.Context, num uint64) error {
-	return s.change(ctx, true, func(ctx context.Context) error {
-		done, err := s.file.Exec(ctx, "UPDATE jobs SET deleted = 1 WHERE num = ? AND deleted = 0", int64(num))
-		if err != nil {
-			return err
-		}
-		if n, _ := done.RowsAffected(); n == 0 {
-			return noJob(num)
-		}
-		return nil
-	})
+	return s.change(ctx, true, func(ctx context.Context) error { return s.tombstone(ctx, num) })
+}
+
+// tombstone marks a live job as deleted.
+func (s *Store) tombstone(ctx context.Context, num uint64) error {
+	done, err := s.file.Exec(ctx, "UPDATE jobs SET deleted = 1 WHERE num = ? AND deleted = 0", int64(num))
+	if err != nil {
+		return err
+	}
+	if n, _ := done.RowsAffected(); n == 0 {
+		return noJob(num)
+	}
+	return nil
 }
 
 // ResetJob implements store.Store.
 func (s *Store) ResetJob(ctx context.Context, num uint64) (j store.Job, err error) {
 	err = s.change(ctx, true, func(ctx context.Context) error {
-		done, err := s.file.Exec(ctx, "UPDATE jobs SET deleted = 1 WHERE num = ? AND deleted = 0", int64(num))
-		if err != nil {
+		if err := s.tombstone(ctx, num); err != nil {
 			return err
-		}
-		if n, _ := done.RowsAffected(); n == 0 {
-			return noJob(num)
 		}
 		j = store.Job{State: store.Closed}
 		if err := s.file.Row(ctx, "SELECT id, config FROM jobs WHERE num = ?", []any{int64(num)}, &j.ID, &j.Config); err != nil {
@@ -183,7 +182,7 @@ func (s *Store) PurgeStep(ctx context.Context, num uint64) (more bool, err error
 			}
 			more = more || n == purgeRows
 		}
-		if gone, err = s.snapshotPositions(ctx, num); err != nil {
+		if gone, err = s.file.Numbers(ctx, "SELECT position FROM snapshots WHERE job = ?", int64(num)); err != nil {
 			return err
 		}
 		return s.file.GiveBack(ctx, freePages)
@@ -201,9 +200,6 @@ func (s *Store) PurgeStep(ctx context.Context, num uint64) (more bool, err error
 	}
 	_ = os.Remove(s.snapshotFolder(num)) // It may never have been made.
 	return false, s.change(ctx, true, func(ctx context.Context) error {
-		if err := s.file.GiveBack(ctx, freePages); err != nil {
-			return err
-		}
 		for _, q := range []string{"DELETE FROM snapshots WHERE job = ?", "DELETE FROM progress WHERE job = ?", "DELETE FROM jobs WHERE num = ? AND deleted = 1"} {
 			if _, err := s.file.Exec(ctx, q, int64(num)); err != nil {
 				return err
@@ -213,8 +209,8 @@ func (s *Store) PurgeStep(ctx context.Context, num uint64) (more bool, err error
 	})
 }
 
-// deleteResults removes up to limit results of a job with their documents, and
-// gives a part of the freed pages back.
+// deleteResults removes up to limit results of a job with their documents and
+// returns how many there were.
 func (s *Store) deleteResults(ctx context.Context, table, where string, num uint64, limit int) (int, error) {
 	ids, err := s.file.Numbers(ctx, "SELECT id FROM "+table+" WHERE "+where+" LIMIT ?", int64(num), limit)
 	if err != nil || len(ids) == 0 {
@@ -229,8 +225,4 @@ func (s *Store) deleteResults(ctx context.Context, table, where string, num uint
 		}
 	}
 	return len(ids), nil
-}
-
-func (s *Store) snapshotPositions(ctx context.Context, num uint64) ([]int64, error) {
-	return s.file.Numbers(ctx, "SELECT position FROM snapshots WHERE job = ? LIMIT ?", int64(num), -1)
 }

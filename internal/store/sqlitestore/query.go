@@ -146,7 +146,7 @@ func (s *Store) page(ctx context.Context, table, by string, job uint64, q *store
 		}
 		defer rows.Close()
 		for rows.Next() {
-			doc, _, err := s.document(rows)
+			doc, err := s.document(rows)
 			if err != nil {
 				return err
 			}
@@ -157,19 +157,19 @@ func (s *Store) page(ctx context.Context, table, by string, job uint64, q *store
 	return p, s.explain(err)
 }
 
-// document reads a row that starts with a document's number, checksum and
-// bytes, and checks it.
-func (s *Store) document(rows *sql.Rows, more ...any) ([]byte, int64, error) {
+// document reads a row of a document's number, checksum and bytes, and checks
+// it.
+func (s *Store) document(rows *sql.Rows) ([]byte, error) {
 	var id int64
 	var crc uint32
 	var doc []byte
-	if err := rows.Scan(append([]any{&id, &crc, &doc}, more...)...); err != nil {
-		return nil, 0, err
+	if err := rows.Scan(&id, &crc, &doc); err != nil {
+		return nil, err
 	}
 	if crc != checksum(id, doc) {
-		return nil, 0, fmt.Errorf("%w: result document %d in %s; restore the file from a backup, or delete the job", store.ErrCorrupt, id, s.path)
+		return nil, fmt.Errorf("%w: result document %d in %s; restore the file from a backup, or delete the job", store.ErrCorrupt, id, s.path)
 	}
-	return doc, id, nil
+	return doc, nil
 }
 
 // view runs reads that see one state of the store.
@@ -205,12 +205,11 @@ func (s *Store) Buckets(ctx context.Context, job uint64, q store.Query) (store.P
 			w.and("start >= coalesce((SELECT max(start) FROM buckets WHERE job = ? AND start <= ?), ?) AND start + run * span > ?",
 				int64(job), from, from, from)
 		}
-		total, err := countBuckets(ctx, tx, &w, from, to)
-		if err != nil || q.Size <= 0 || int64(q.From) >= total {
-			p.Total = total
+		var err error
+		p.Total, err = countBuckets(ctx, tx, &w, from, to)
+		if err != nil || q.Size <= 0 || int64(q.From) >= p.Total {
 			return err
 		}
-		p.Total = total
 		p.Docs, err = s.bucketPage(ctx, tx, &w, by, from, to, &q)
 		return err
 	})
@@ -297,6 +296,5 @@ func (s *Store) oneDocument(ctx context.Context, tx *sql.Tx, id int64) ([]byte, 
 		}
 		return nil, fmt.Errorf("%w: result document %d in %s is missing", store.ErrCorrupt, id, s.path)
 	}
-	doc, _, err := s.document(rows)
-	return doc, err
+	return s.document(rows)
 }

@@ -2,6 +2,7 @@ package sqlitestore
 
 import (
 	"context"
+	"database/sql"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -52,16 +53,16 @@ func (s *Store) SaveSnapshot(ctx context.Context, snap store.Snapshot, write fun
 	snap.Bytes = bytes
 	err = s.change(ctx, true, func(ctx context.Context) error {
 		var committed uint64
-		if err := s.file.Row(ctx, "SELECT coalesce((SELECT committed FROM progress JOIN jobs ON num = job WHERE job = ? AND deleted = 0), -1)", []any{int64(snap.Job)}, (*position)(&committed)); err != nil {
-			return err
-		}
-		if committed == missingJob {
+		err := s.file.Row(ctx, "SELECT committed FROM progress JOIN jobs ON num = job WHERE job = ? AND deleted = 0", []any{int64(snap.Job)}, &committed)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
 			return noJob(snap.Job)
-		}
-		if committed < snap.Position {
+		case err != nil:
+			return err
+		case committed < snap.Position:
 			return fmt.Errorf("a snapshot at log position %d of job number %d came before the results of that position (%d)", snap.Position, snap.Job, committed)
 		}
-		_, err := s.file.Exec(ctx, "INSERT OR REPLACE INTO snapshots (job, position, bytes, create_ms, build, meta, crc) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		_, err = s.file.Exec(ctx, "INSERT OR REPLACE INTO snapshots (job, position, bytes, create_ms, build, meta, crc) VALUES (?, ?, ?, ?, ?, ?, ?)",
 			int64(snap.Job), int64(snap.Position), snap.Bytes, snap.CreateMs, snap.Build, blob(snap.Meta), checksum(int64(snap.Position), snap.Meta))
 		return err
 	})
@@ -69,22 +70,6 @@ func (s *Store) SaveSnapshot(ctx context.Context, snap store.Snapshot, write fun
 		_ = os.Remove(path) // The next start would remove it as well.
 	}
 	return snap, err
-}
-
-// missingJob is what the query for a job's position gives without a job.
-const missingJob = ^uint64(0)
-
-// position scans a log position; -1 is no position.
-type position uint64
-
-// Scan implements sql.Scanner.
-func (p *position) Scan(v any) error {
-	n, ok := v.(int64)
-	if !ok {
-		return fmt.Errorf("a log position of type %T", v)
-	}
-	*p = position(n)
-	return nil
 }
 
 // summing counts and sums what it passes on.
