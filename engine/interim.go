@@ -1,6 +1,11 @@
 package engine
 
-import "math"
+import (
+	"math"
+
+	"tidemark/engine/gather"
+	"tidemark/engine/series"
+)
 
 // Interim computes results of the open buckets as they stand: those that start
 // in [startMs, endMs) if hasRange, else all of them. It changes nothing.
@@ -43,30 +48,26 @@ func (s *shard) interim(e *Engine, at int, start int64) {
 	shares, share := open.SharesByCell(), e.completeness(start)
 	cells := open.Cells()
 	for n := range cells {
-		cell := &cells[n]
-		st := s.cores.Get(cell.Series)
-		d := e.groups.Get(st.group).detector
-		p, fn := e.params[d], e.config.Detectors[d].Function
-		copied := *st
-		season := s.seasonOf(st)
-		if owed := start/e.clock.SpanMs - 1 - st.last; fn.ZeroWhenEmpty() && st.last != math.MinInt64 && owed > 0 {
-			if season != nil {
-				own := *season
-				season = &own
-			}
-			p.LearnZeros(&copied.core, season, (st.last+1)*e.clock.SpanMs, owed)
-		}
-		v := p.JudgePartial(&copied.core, season, sampleOf(fn, cell, start), share)
+		v, st, season := s.judgeOpen(e, &cells[n], start, share)
 		s.out.judged++
 		if !v.Reportable() {
 			continue
 		}
-		f := finding{detector: d, group: st.group, state: copied, verdict: v}
+		f := finding{detector: e.groups.Get(st.group).detector, group: st.group, state: st, verdict: v}
 		var list []uint32
 		if shares != nil {
 			list = shares[n]
 		}
-		f.blames = e.blame(open, p, &copied, season, cell, list, &v, start)
+		f.blames = e.blame(open, e.params[f.detector], &st, season, &cells[n], list, &v, start)
 		s.out.findings = append(s.out.findings, f)
 	}
+}
+
+// judgeOpen judges one series in a bucket of which a share has passed. It
+// returns the state that it was judged by, too.
+func (s *shard) judgeOpen(e *Engine, cell *gather.Cell, start int64, share float64) (series.Verdict, state, *series.Season) {
+	st, season := s.catchUp(e, cell.Series, start)
+	d := e.groups.Get(st.group).detector
+	x := sampleOf(e.config.Detectors[d].Function, cell, start)
+	return e.params[d].JudgePartial(&st.core, season, x, share), st, season
 }

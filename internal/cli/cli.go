@@ -48,6 +48,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &foundError{}):
+		fmt.Fprintf(errs, "tidemark: %s\n", oneLine(err))
+		return exitFound
 	case errors.As(err, &usage):
 		fmt.Fprintf(errs, "tidemark: %s\nRun '%s --help' for usage.\n", oneLine(err), ran.CommandPath())
 		return exitUsage
@@ -79,7 +82,7 @@ func newRoot() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newServe(), newVersion(), newDemo(), newJob(), newPost())
+	root.AddCommand(newServe(), newVersion(), newDemo(), newDetect(), newJob(), newPost())
 	return root
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"tidemark/client"
 	"tidemark/internal/feed"
@@ -78,13 +79,7 @@ func newJobCreate() *cobra.Command {
 	var o guess.Overrides
 	var dry bool
 	flags.StringVar(&from, "from", "", "`file` to look at; - is stdin (required)")
-	flags.StringVar(&o.TimeField, "time-field", "", "`field` that holds the time")
-	flags.StringVar(&o.TimeFormat, "time-format", "", "its `format`: epoch, epoch_ms or a pattern such as \"yyyy-MM-dd HH:mm:ss\"")
-	flags.StringVar(&o.BucketSpan, "bucket-span", "", "`time` that a bucket spans, such as 5m")
-	flags.StringVar(&o.Function, "function", "", "what is watched: count, sum, mean, min, max, and others")
-	flags.StringVar(&o.Field, "field", "", "`field` that the function looks at")
-	flags.StringVar(&o.Split, "split", "", "`field` whose values are series of their own")
-	flags.BoolVar(&o.NoSplit, "no-split", false, "all records are one series")
+	guessFlags(flags, &o)
 	flags.BoolVar(&dry, "dry-run", false, "only print what would be created")
 	cmd.RunE = connect(func(cmd *cobra.Command, c *client.Client, args []string) error {
 		if from == "" {
@@ -110,6 +105,17 @@ func newJobCreate() *cobra.Command {
 	return cmd
 }
 
+// guessFlags are the choices that a user can make instead of the guess.
+func guessFlags(flags *pflag.FlagSet, o *guess.Overrides) {
+	flags.StringVar(&o.TimeField, "time-field", "", "`field` that holds the time")
+	flags.StringVar(&o.TimeFormat, "time-format", "", "its `format`: epoch, epoch_ms or a pattern such as \"yyyy-MM-dd HH:mm:ss\"")
+	flags.StringVar(&o.BucketSpan, "bucket-span", "", "`time` that a bucket spans, such as 5m")
+	flags.StringVar(&o.Function, "function", "", "what is watched: count, sum, mean, min, max, and others")
+	flags.StringVar(&o.Field, "field", "", "`field` that the function looks at")
+	flags.StringVar(&o.Split, "split", "", "`field` whose values are series of their own")
+	flags.BoolVar(&o.NoSplit, "no-split", false, "all records are one series")
+}
+
 // openFile opens a file, or stdin for "-".
 func openFile(in io.Reader, path string) (io.ReadCloser, error) {
 	if path == "-" {
@@ -128,7 +134,7 @@ func guessFrom(in io.Reader, path string, o guess.Overrides) (*guess.Guess, erro
 	if err != nil {
 		return nil, err
 	}
-	g, err := guess.From(r, o)
+	g, err := guess.From(r.Next, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

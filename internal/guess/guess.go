@@ -24,6 +24,8 @@ const SampleRecords = 5000
 // Overrides are the choices that the user has made; empty ones are guessed.
 type Overrides struct {
 	TimeField, TimeFormat, BucketSpan, Function, Field, Split string
+	// By and Over are never guessed.
+	By, Over string
 	// NoSplit keeps all records in one series.
 	NoSplit bool
 }
@@ -31,6 +33,7 @@ type Overrides struct {
 // Guess is a proposed job with the reasons.
 type Guess struct {
 	TimeField, TimeFormat, BucketSpan, Function, Field, Split string
+	By, Over                                                  string
 	// Reasons has one sentence per choice, in the order of the choices.
 	Reasons []string
 	// Records were looked at, from FirstMs to LastMs.
@@ -47,16 +50,22 @@ type column struct {
 	records []int // the records that have it
 }
 
-// From looks at the first records of a file.
-func From(r *tabular.Reader, o Overrides) (*Guess, error) {
-	columns, n, err := sample(r)
+// From looks at the first records that next yields, as lines of JSON until
+// io.EOF.
+func From(next func() ([]byte, error), o Overrides) (*Guess, error) {
+	columns, n, err := sample(next)
 	if err != nil {
 		return nil, err
 	}
 	if n == 0 {
 		return nil, errors.New("there is no record to look at")
 	}
-	g := &Guess{Records: n}
+	g := &Guess{Records: n, By: o.By, Over: o.Over}
+	for _, name := range []string{o.By, o.Over} {
+		if _, err := find(columns, name); name != "" && err != nil {
+			return nil, err
+		}
+	}
 	times, err := g.chooseTime(columns, o)
 	if err != nil {
 		return nil, err
@@ -71,10 +80,10 @@ func From(r *tabular.Reader, o Overrides) (*Guess, error) {
 	return g, nil
 }
 
-func sample(r *tabular.Reader) (columns []*column, n int, err error) {
+func sample(next func() ([]byte, error)) (columns []*column, n int, err error) {
 	byName := map[string]*column{}
 	for n < SampleRecords {
-		line, err := r.Next()
+		line, err := next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -320,7 +329,7 @@ func (g *Guess) chooseSplit(columns []*column, o Overrides) error {
 	var best *column
 	for _, c := range columns {
 		n := len(c.values)
-		if c.name == g.TimeField || c.name == g.Field || c.numbers == len(c.texts) || n < minSplit || n > maxSplit ||
+		if c.name == g.TimeField || c.name == g.Field || c.name == g.By || c.name == g.Over || c.numbers == len(c.texts) || n < minSplit || n > maxSplit ||
 			len(c.texts) < n*minPerSplit || len(c.texts)*10 < g.Records*9 {
 			continue
 		}
@@ -412,7 +421,7 @@ func (g *Guess) usualGap(columns []*column, times map[int]int64) (gap time.Durat
 
 // Job is the configuration that the guess stands for.
 func (g *Guess) Job() wire.Job {
-	d := wire.Detector{Function: g.Function, FieldName: g.Field, PartitionFieldName: g.Split}
+	d := wire.Detector{Function: g.Function, FieldName: g.Field, PartitionFieldName: g.Split, ByFieldName: g.By, OverFieldName: g.Over}
 	if needsNoField(g.Function) {
 		d.FieldName = ""
 	}
@@ -420,8 +429,10 @@ func (g *Guess) Job() wire.Job {
 		AnalysisConfig:  wire.AnalysisConfig{BucketSpan: g.BucketSpan, Detectors: []wire.Detector{d}, Influencers: []string{}},
 		DataDescription: wire.DataDescription{TimeField: g.TimeField, TimeFormat: g.TimeFormat},
 	}
-	if g.Split != "" {
-		job.AnalysisConfig.Influencers = append(job.AnalysisConfig.Influencers, g.Split)
+	for _, name := range []string{g.Split, g.By, g.Over} {
+		if name != "" {
+			job.AnalysisConfig.Influencers = append(job.AnalysisConfig.Influencers, name)
+		}
 	}
 	return job
 }

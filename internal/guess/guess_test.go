@@ -27,7 +27,7 @@ func from(t *testing.T, file string, o Overrides) (*Guess, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return From(r, o)
+	return From(r.Next, o)
 }
 
 func TestFrom(t *testing.T) {

@@ -1,0 +1,355 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/spf13/cobra"
+
+	"tidemark/engine/result"
+	"tidemark/internal/detect"
+	"tidemark/internal/feed"
+	"tidemark/internal/guess"
+	"tidemark/internal/ingest/tabular"
+	"tidemark/wire"
+)
+
+// exitFound is the exit status when --fail-on was reached.
+const exitFound = 3
+
+// foundError ends a run that found what --fail-on names.
+type foundError struct{ error }
+
+// detectFlags are the flags of detect.
+type detectFlags struct {
+	o          guess.Overrides
+	job        string
+	rows       bool
+	out        string
+	format     string
+	minScore   float64
+	failOn     float64
+	explain    bool
+	quiet      bool
+	sampleSize int
+}
+
+func newDetect() *cobra.Command {
+	f := &detectFlags{}
+	cmd := &cobra.Command{
+		Use: "detect [FILE...]", Short: "Find anomalies in files or in a pipe, without a server",
+		Long: "Look at the first records of files (CSV or JSON, plain or gzip; stdin without a file), choose\n" +
+			"what to watch, say so, and print each anomaly as soon as its bucket is final. Several files\n" +
+			"are merged by time. With --rows a CSV file, or every one in a folder, is copied with two\n" +
+			"more columns, anomaly_score and novelty_score, each computed from that row and earlier ones.\n\n" +
+			"Exit status: 0 done, 1 error, 2 wrong usage, 3 an anomaly reached --fail-on.",
+		Example: "  tidemark detect cpu.csv\n  kubectl logs web | tidemark detect --function count --format ndjson\n  tidemark detect --rows -o scored/ data/",
+	}
+	flags := cmd.Flags()
+	guessFlags(flags, &f.o)
+	flags.StringVar(&f.o.Split, "partition", "", "the same as --split")
+	flags.StringVar(&f.o.By, "by", "", "`field` whose values are judged within each split")
+	flags.StringVar(&f.o.Over, "over", "", "`field` whose values are compared with one another")
+	flags.StringVar(&f.job, "job", "", "`file` with a job's configuration as JSON, instead of guessing")
+	flags.BoolVar(&f.rows, "rows", false, "copy each row and add its scores")
+	flags.StringVarP(&f.out, "output", "o", "", "`file` to write to, with --rows also a folder; stdout without it")
+	flags.StringVar(&f.format, "format", "", "table, ndjson or csv; without it table on a terminal, else ndjson")
+	flags.Float64Var(&f.minScore, "min-score", 25, "lowest record `score` that is printed, 0 to 100")
+	flags.Float64Var(&f.failOn, "fail-on", 0, "exit with status 3 if a record reaches this `score`")
+	flags.BoolVar(&f.explain, "explain", false, "print below each anomaly how it was judged")
+	flags.BoolVar(&f.quiet, "quiet", false, "say nothing on stderr")
+	flags.IntVar(&f.sampleSize, "sample", guess.SampleRecords, "`number` of records to look at before choosing")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		errs := cmd.ErrOrStderr()
+		if f.quiet {
+			errs = io.Discard
+		}
+		if f.rows {
+			return f.runRows(cmd.Context(), args, cmd.InOrStdin(), cmd.OutOrStdout(), errs)
+		}
+		return f.run(cmd.Context(), args, cmd.InOrStdin(), cmd.OutOrStdout(), errs)
+	}
+	return cmd
+}
+
+// runRows copies rows with their scores.
+func (f *detectFlags) runRows(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) error {
+	if len(args) > 1 {
+		return usageError{fmt.Errorf("--rows takes one file or folder, not %d", len(args))}
+	}
+	began := time.Now()
+	files, rows := 1, 0
+	var err error
+	switch {
+	case f.out == "" && (len(args) == 0 || args[0] == "-"):
+		rows, err = detect.Rows(in, out, "stdin", f.o)
+	case len(args) == 0 || args[0] == "-":
+		return usageError{errors.New("--output with --rows takes a file or folder to read")}
+	case f.out == "":
+		var source io.ReadCloser
+		if source, err = os.Open(args[0]); err != nil {
+			return err
+		}
+		defer source.Close()
+		rows, err = detect.Rows(source, out, args[0], f.o)
+	default:
+		files, rows, err = detect.Tree(ctx, args[0], f.out, f.o)
+	}
+	fmt.Fprintf(errs, "scored %s rows of %d files in %s\n", feed.Thousands(int64(rows)), files, time.Since(began).Round(time.Millisecond))
+	return err
+}
+
+// run prints the anomalies of the merged files.
+func (f *detectFlags) run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) (err error) {
+	if f.out != "" {
+		file, err := os.Create(f.out)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, file.Close()) }()
+		out = file
+	}
+	w, err := f.writer(out)
+	if err != nil {
+		return err
+	}
+	if len(args) == 0 {
+		args = []string{"-"}
+	}
+	began := time.Now()
+	run, source, closeAll, err := f.open(args, in, errs)
+	defer closeAll()
+	if err != nil {
+		return err
+	}
+	top := 0.0
+	emit := func(b *result.Bucket) {
+		if err == nil {
+			top, err = f.print(run.Job, b, top, w)
+		}
+	}
+	p := feed.NewProgress(errs, feed.IsTerminal(errs) && !feed.IsTerminal(out), source.Total)
+	next := func() ([]byte, error) {
+		line, err := source.Next()
+		if run.Records%65536 == 0 && source.Done != nil {
+			p.Update(run.Records, source.Done())
+		}
+		return line, err
+	}
+	feedErr := run.Feed(ctx, next, source.waiting, emit)
+	if feedErr == nil {
+		run.Interim(emit)
+	}
+	p.Finish()
+	if err = errors.Join(feedErr, err, w.end()); err != nil {
+		return err
+	}
+	f.sumUp(errs, run, w.printed(), time.Since(began))
+	if f.failOn > 0 && top >= f.failOn {
+		return foundError{fmt.Errorf("an anomaly of score %.0f was found", top)}
+	}
+	return nil
+}
+
+// print writes a bucket's anomalies and returns the highest score so far.
+func (f *detectFlags) print(job *wire.Job, b *result.Bucket, top float64, w *anomalies) (float64, error) {
+	records, err := detect.Records(job, b)
+	if err != nil {
+		return top, err
+	}
+	for i := range records {
+		top = max(top, records[i].RecordScore)
+		if records[i].RecordScore < f.minScore {
+			continue
+		}
+		if err := w.add(&records[i]); err != nil {
+			return top, err
+		}
+	}
+	if len(records) > 0 {
+		return top, w.flush()
+	}
+	return top, nil
+}
+
+func (f *detectFlags) sumUp(errs io.Writer, run *detect.Run, printed int, took time.Duration) {
+	fmt.Fprintf(errs, "%s records in %s, %d anomalies of score %.0f and more", feed.Thousands(run.Records), took.Round(time.Millisecond), printed, f.minScore)
+	if run.Rejected > 0 {
+		fmt.Fprintf(errs, "; %s records left out: %s", feed.Thousands(run.Rejected), run.Reason)
+	}
+	if run.OutOfOrder > 0 {
+		fmt.Fprintf(errs, "; %s came too late: sort the input by time", feed.Thousands(run.OutOfOrder))
+	}
+	fmt.Fprintln(errs)
+}
+
+// records is a source whose first records may have been looked at already.
+type records struct {
+	feed.Source
+	waiting func() bool
+}
+
+// open opens the files and makes the job.
+func (f *detectFlags) open(args []string, in io.Reader, errs io.Writer) (run *detect.Run, s records, closeAll func(), err error) {
+	closeAll = func() {}
+	if len(args) == 1 && args[0] == "-" {
+		return f.openPipe(in, errs)
+	}
+	if run, err = f.choose(args[0], errs, func() (*guess.Guess, error) { return guessFrom(in, args[0], f.o) }); err != nil {
+		return nil, s, closeAll, err
+	}
+	s.Source, closeAll, err = openSource(&run.Job.DataDescription, args, in)
+	return run, s, closeAll, err
+}
+
+// openPipe looks at the first records of a stream and gives them back.
+func (f *detectFlags) openPipe(in io.Reader, errs io.Writer) (run *detect.Run, s records, closeAll func(), err error) {
+	closeAll = func() {}
+	buffered := bufio.NewReaderSize(in, 1<<16)
+	r, err := tabular.Open(buffered, "stdin")
+	if err != nil {
+		return nil, s, closeAll, err
+	}
+	replay := &tabular.Replay{Next: r.Next}
+	run, err = f.choose("stdin", errs, func() (*guess.Guess, error) { return guess.From(replay.Look(f.sampleSize), f.o) })
+	s.Source = feed.Source{Next: replay.Again()}
+	s.waiting = func() bool { return buffered.Buffered() == 0 && replay.Empty() }
+	return run, s, closeAll, err
+}
+
+// choose makes the job that --job names, or the guessed one.
+func (f *detectFlags) choose(name string, errs io.Writer, look func() (*guess.Guess, error)) (*detect.Run, error) {
+	if f.job != "" {
+		raw, err := os.ReadFile(f.job)
+		if err != nil {
+			return nil, err
+		}
+		return detect.Parse(raw)
+	}
+	g, err := look()
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(errs, "From the first %s records of %s:\n", feed.Thousands(int64(g.Records)), name)
+	for _, reason := range g.Reasons {
+		fmt.Fprintf(errs, "  - %s\n", reason)
+	}
+	return detect.New(g.Job())
+}
+
+// anomalies writes anomaly records in one format.
+type anomalies struct {
+	w       *bufio.Writer
+	csv     *csv.Writer
+	format  string
+	explain bool
+	n       int
+}
+
+func (f *detectFlags) writer(out io.Writer) (*anomalies, error) {
+	format := f.format
+	if format == "" {
+		format = "ndjson"
+		if feed.IsTerminal(out) {
+			format = "table"
+		}
+	}
+	w := &anomalies{w: bufio.NewWriter(out), format: format, explain: f.explain}
+	switch format {
+	case "table", "ndjson":
+	case "csv":
+		w.csv = csv.NewWriter(w.w)
+		return w, w.csv.Write([]string{"timestamp", "record_score", "novelty_score", "probability", "function", "field", "partition", "by", "over", "actual", "typical", "is_interim"})
+	default:
+		return nil, usageError{fmt.Errorf("--format must be table, ndjson or csv, not %q", format)}
+	}
+	return w, nil
+}
+
+func (a *anomalies) printed() int { return a.n }
+
+func (a *anomalies) flush() error {
+	if a.csv != nil {
+		a.csv.Flush()
+	}
+	return a.w.Flush()
+}
+
+func (a *anomalies) end() error {
+	if a.format == "table" && a.n == 0 {
+		fmt.Fprintln(a.w, "no anomalies")
+	}
+	return a.flush()
+}
+
+func (a *anomalies) add(r *wire.Record) error {
+	a.n++
+	switch a.format {
+	case "csv":
+		return a.csv.Write([]string{wire.FormatTime(int64(r.Timestamp)), number(r.RecordScore), number(orZero(r.NoveltyScore)), number(r.Probability), r.Function,
+			r.FieldName, deref(r.PartitionFieldValue), deref(r.ByFieldValue), deref(r.OverFieldValue), first(r.Actual), first(r.Typical), strconv.FormatBool(r.IsInterim)})
+	case "ndjson":
+		raw, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		_, err = a.w.Write(append(raw, '\n'))
+		return err
+	}
+	if a.n == 1 {
+		fmt.Fprintf(a.w, "%-20s %6s %8s  %s\n", "TIME (UTC)", "SCORE", "NOVELTY", "WHAT")
+	}
+	fmt.Fprintf(a.w, "%-20s %6.0f %8.0f  %s\n", r.Timestamp.Time().Format("2006-01-02 15:04:05"), r.RecordScore, orZero(r.NoveltyScore), sentence(r))
+	if a.explain {
+		explainRecord(a.w, r)
+	}
+	return nil
+}
+
+func number(v float64) string { return strconv.FormatFloat(v, 'g', 8, 64) }
+
+func orZero(v *float64) float64 {
+	if v == nil {
+		return 0
+	}
+	return *v
+}
+
+func first(list []float64) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return number(list[0])
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// explainRecord says how a record was judged.
+func explainRecord(w io.Writer, r *wire.Record) {
+	fmt.Fprintf(w, "    probability %.3g", r.Probability)
+	if x := r.AnomalyScoreExplanation; x != nil {
+		if x.LowerConfidenceBound != nil && x.UpperConfidenceBound != nil {
+			fmt.Fprintf(w, ", usually between %.4g and %.4g", *x.LowerConfidenceBound, *x.UpperConfidenceBound)
+		}
+		if x.AnomalyType != "" {
+			fmt.Fprintf(w, ", a %s", x.AnomalyType)
+		}
+	}
+	for _, i := range r.Influencers {
+		fmt.Fprintf(w, ", %s %v", i.InfluencerFieldName, i.InfluencerFieldValues)
+	}
+	fmt.Fprintln(w)
+}
