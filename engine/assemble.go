@@ -32,26 +32,15 @@ type blame struct {
 	share float64
 }
 
-// blame weighs the influencer values of an anomalous cell. State is that before
-// the bucket.
+// blame weighs the influencer values of an anomalous cell that is judged by its
+// own past. State is that before the bucket.
 //
 //	sums, counts, means:  share = 1 - log p(without the value's records) / log p
 //	extremes:             share = log p(the value's own extreme) / log p
+//	all others:           the share of the records
 //
 // Values of the series' own splits carry it whole.
-func (e *Engine) blame(open *gather.Bucket, p *series.Params, st *state, season *series.Season, cell *gather.Cell, shares []uint32, v *series.Verdict, start int64) []blame {
-	var list []blame
-	g := e.groups.Get(st.group)
-	d := &e.config.Detectors[g.detector]
-	fn := d.Function
-	for n, field := range e.config.Influencers {
-		switch field {
-		case d.PartitionField:
-			list = append(list, blame{uint16(n), g.partition, 1})
-		case d.ByField:
-			list = append(list, blame{uint16(n), st.by, 1})
-		}
-	}
+func (e *Engine) blame(open *gather.Bucket, u *unit, st *state, core *series.Core, season *series.Season, cell uint32, shares []uint32, v *series.Verdict, start int64) []blame {
 	if len(shares) > maxWeighed {
 		shares = slices.Clone(shares)
 		slices.SortStableFunc(shares, func(a, b uint32) int {
@@ -59,22 +48,27 @@ func (e *Engine) blame(open *gather.Bucket, p *series.Params, st *state, season 
 		})
 		shares = shares[:maxWeighed]
 	}
-	extreme := fn.Base() == spec.Min || fn.Base() == spec.Max
+	if u.extra != gather.Plain {
+		return e.plainBlames(open, u, st, cell, shares)
+	}
+	list := e.splitBlames(u, st)
+	base := u.fn.Base()
+	extreme := base == spec.Min || base == spec.Max
 	for _, i := range shares {
 		share := open.Share(i)
 		part := share.Cell
 		if !extreme {
-			part = cell.Without(&share.Cell)
+			part = open.At(cell).Without(&share.Cell)
 		}
 		x := series.Sample{StartMs: start}
 		if part.Count > 0 {
-			x = sampleOf(fn, &part, start)
-		} else if fn.Base() == spec.Mean || fn.Base() == spec.NonNullSum || fn.Base() == spec.NonZeroCount {
+			x = plainSample(u.fn, &part, start)
+		} else if base == spec.Mean || base == spec.NonNullSum || base == spec.NonZeroCount {
 			// Without these records there would be no value at all.
 			list = append(list, blame{share.Field, share.Value, 1})
 			continue
 		}
-		ratio := p.Judge(&st.core, season, x).LogProb / v.LogProb
+		ratio := u.params.Judge(core, season, x).LogProb / v.LogProb
 		if !extreme {
 			ratio = 1 - ratio
 		}
@@ -99,6 +93,7 @@ func (e *Engine) assemble(start int64, count float64, interim bool) *result.Buck
 	if len(findings) == 0 {
 		return b
 	}
+	findings = e.merge(findings)
 	slices.SortStableFunc(findings, e.order)
 	logs, ranks := make([]float64, len(findings)), make([]float64, len(findings))
 	for i, f := range findings {
@@ -124,40 +119,103 @@ func (e *Engine) order(a, b *finding) int {
 	if c := cmp.Compare(a.verdict.LogProb, b.verdict.LogProb); c != 0 {
 		return c
 	}
-	if c := cmp.Compare(a.detector, b.detector); c != 0 {
+	if c := cmp.Compare(a.unit, b.unit); c != 0 {
 		return c
 	}
 	if c := slices.Compare(e.names.Value(e.groups.Get(a.group).partition), e.names.Value(e.groups.Get(b.group).partition)); c != 0 {
 		return c
 	}
-	return slices.Compare(e.names.Value(a.state.by), e.names.Value(b.state.by))
+	if c := slices.Compare(e.names.Value(a.by), e.names.Value(b.by)); c != 0 {
+		return c
+	}
+	return slices.Compare(e.names.Value(a.over), e.names.Value(b.over))
 }
 
 // record is the anomaly record of a finding.
 func (e *Engine) record(f *finding) result.Record {
-	v, d, g := &f.verdict, &e.config.Detectors[f.detector], e.groups.Get(f.group)
+	u, g := &e.units[f.unit], e.groups.Get(f.group)
+	v, d := &f.verdict, &e.config.Detectors[u.detector]
 	r := result.Record{
-		Detector: int(f.detector), LogProb: v.LogProb, Score: v.Score, NoveltyScore: v.NoveltyScore,
-		MultiBucketImpact: singleBucket, Typical: v.Typical, Actual: v.Actual,
+		Detector: int(u.detector), LogProb: v.LogProb, Score: v.Score, NoveltyScore: v.NoveltyScore,
+		MultiBucketImpact: v.MultiBucketImpact(), Typical: v.Typical, Actual: v.Actual,
 		Explanation: result.Explanation{
 			Spike: v.Spike, SingleBucketImpact: int(math.Round(-v.LogProb / math.Ln10)),
 			LowerBound: v.Lower, UpperBound: v.Upper, HighVariance: v.HighVariance,
-			IncompleteBucket: v.Incomplete, Extrapolated: v.Extrapolated,
+			IncompleteBucket: v.Incomplete, Extrapolated: v.Extrapolated, FirstOccurrence: v.First,
 		},
+	}
+	if len(f.places) == 2 {
+		r.ActualPlace, r.TypicalPlace = result.Place(f.places[0]), result.Place(f.places[1])
+		r.HasPlace = true
 	}
 	if d.PartitionField != "" {
 		r.Partition, r.HasPartition = string(e.names.Value(g.partition)), true
 	}
-	if d.ByField != "" {
-		r.By, r.HasBy = string(e.names.Value(f.state.by)), true
+	if d.OverField != "" {
+		r.Over, r.HasOver = string(e.names.Value(f.over)), true
+	}
+	if d.ByField != "" && len(f.causes) < 2 {
+		r.By, r.HasBy = string(e.names.Value(f.by)), true
+	}
+	for i := range f.causes {
+		c := &f.causes[i]
+		cause := result.Cause{LogProb: c.verdict.LogProb, Typical: c.verdict.Typical, Actual: c.verdict.Actual}
+		if d.ByField != "" {
+			cause.By, cause.HasBy = string(e.names.Value(c.by)), true
+		}
+		r.Causes = append(r.Causes, cause)
 	}
 	r.Influencers = e.recordInfluencers(f.blames)
 	return r
 }
 
-// singleBucket is the multi-bucket impact of a record that rests on one bucket
-// alone, as all do until the model looks at several.
-const singleBucket = -5
+// maxCauses bounds the values that are listed for one member of a population.
+const maxCauses = 10
+
+// merge makes one finding of those that are about the same: the features of a
+// metric detector, of which the least probable stays, and the values of one
+// member of a population, which become its causes.
+func (e *Engine) merge(findings []*finding) []*finding {
+	type about struct {
+		detector  uint32
+		partition names.ID
+		by, over  names.ID
+	}
+	first := map[about]*finding{}
+	kept := findings[:0]
+	for _, f := range findings {
+		u := &e.units[f.unit]
+		if u.tests > 1 {
+			f.verdict.Widen(u.tests)
+		}
+		if !u.over && u.tests == 1 {
+			kept = append(kept, f)
+			continue
+		}
+		what := about{detector: u.detector, partition: e.groups.Get(f.group).partition, by: f.by, over: f.over}
+		if u.over {
+			what.by = names.None
+			cause := *f
+			f.causes = []finding{cause}
+		}
+		have := first[what]
+		if have == nil {
+			first[what] = f
+			kept = append(kept, f)
+			continue
+		}
+		causes := append(have.causes, f.causes...)
+		if e.order(f, have) < 0 {
+			*have = *f
+		}
+		have.causes = causes
+	}
+	for _, f := range kept {
+		slices.SortStableFunc(f.causes, func(a, b finding) int { return e.order(&a, &b) })
+		f.causes = f.causes[:min(len(f.causes), maxCauses)]
+	}
+	return kept
+}
 
 // recordInfluencers lists the blamed values by field, the strongest first.
 func (e *Engine) recordInfluencers(blames []blame) []result.RecordInfluencer {

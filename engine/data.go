@@ -6,8 +6,10 @@ import (
 	"slices"
 
 	"tidemark/engine/bucket"
+	"tidemark/engine/clockmodel"
 	"tidemark/engine/gather"
 	"tidemark/engine/names"
+	"tidemark/engine/place"
 	"tidemark/engine/record"
 	"tidemark/engine/spec"
 )
@@ -16,13 +18,17 @@ import (
 type columns struct {
 	numbers, texts int
 	summary        int // number column, or -1
-	detectors      []detectorColumns
+	units          []unitColumns
 	influencers    []int // text columns
 }
 
-type detectorColumns struct {
-	value, partition, by int // -1: none
-	useNull              bool
+type unitColumns struct {
+	value                    int // number column, or -1
+	text                     int // text column that is the value, or -1
+	partition, by, over      int // text columns, or -1
+	useNull                  bool
+	extra                    gather.Kind
+	cycleMs, slotMs, shiftMs int64 // of slots
 	// weighted: a value counts as often as its record stands for.
 	weighted bool
 	// blamed are the influencers that are gathered: those that are not the
@@ -30,28 +36,49 @@ type detectorColumns struct {
 	blamed []uint16
 }
 
-func (c *detectorColumns) split() bool { return c.partition >= 0 || c.by >= 0 }
+func (c *unitColumns) split() bool { return c.partition >= 0 || c.by >= 0 || c.over >= 0 }
 
-func resolveColumns(c *spec.Job) columns {
+func resolveColumns(c *spec.Job, units []unit) columns {
 	numbers, texts := c.Columns()
 	cols := columns{numbers: len(numbers), texts: len(texts), summary: position(numbers, c.SummaryCountField)}
 	for _, f := range c.Influencers {
 		cols.influencers = append(cols.influencers, position(texts, f))
 	}
-	for i := range c.Detectors {
-		d := &c.Detectors[i]
-		dc := detectorColumns{
-			value: position(numbers, d.FieldName), partition: position(texts, d.PartitionField), by: position(texts, d.ByField),
-			useNull: d.UseNull, weighted: d.Function.Base() == spec.Mean,
+	for i := range units {
+		u := &units[i]
+		d := &c.Detectors[u.detector]
+		uc := unitColumns{
+			value: -1, text: -1, partition: position(texts, d.PartitionField), by: position(texts, d.ByField), over: position(texts, d.OverField),
+			useNull: d.UseNull, weighted: u.fn.Base() == spec.Mean, extra: u.extra,
 		}
+		if d.Function.ReadsText() {
+			uc.text = position(texts, d.FieldName)
+		} else {
+			uc.value = position(numbers, d.FieldName)
+		}
+		uc.cycleMs, uc.slotMs, uc.shiftMs = cycleOf(u.fn)
 		for n, f := range c.Influencers {
-			if f != d.PartitionField && f != d.ByField {
-				dc.blamed = append(dc.blamed, uint16(n))
+			if f != d.PartitionField && f != d.ByField && f != d.OverField {
+				uc.blamed = append(uc.blamed, uint16(n))
 			}
 		}
-		cols.detectors = append(cols.detectors, dc)
+		cols.units = append(cols.units, uc)
 	}
 	return cols
+}
+
+// cycleOf is the cycle whose slots a function counts records in, the length of a
+// slot, and how far into a cycle 1970 began: weeks begin on Monday, it was a
+// Thursday.
+func cycleOf(fn spec.Function) (cycleMs, slotMs, shiftMs int64) {
+	const dayMs = 24 * 60 * 60 * 1000
+	switch fn.Base() {
+	case spec.TimeOfDay:
+		return dayMs, dayMs / clockmodel.DaySlots, 0
+	case spec.TimeOfWeek:
+		return 7 * dayMs, 7 * dayMs / clockmodel.WeekSlots, 3 * dayMs
+	}
+	return 0, 0, 0
 }
 
 func position(list []string, name string) int {
@@ -86,13 +113,16 @@ type scratch struct {
 	ids   [][]names.ID // per text column and dictionary entry
 	keep  []int32      // indexes of the records of a run that count
 	where []uint8      // per kept record: which open bucket
-	// refs and recent are per detector: the series of each kept record, and of
+	// refs and recent are per unit: the series of each kept record, and of
 	// each combination of codes seen in the run.
 	refs   [][]ref
-	recent []map[uint64]ref
+	recent []map[splitCodes]ref
 	order  []int32 // kept records sorted by shard, for one detector
 	starts [shardCount + 1]int32
 }
+
+// splitCodes are a record's codes of a unit's splits.
+type splitCodes struct{ partition, by, over uint32 }
 
 // ref is where a series lives; ok is false if the record has none.
 type ref struct {
@@ -177,8 +207,8 @@ func (e *Engine) run(b *record.Batch, i int) int {
 	e.assign(b)
 	if len(e.scratch.keep) > 0 {
 		e.resolve(b)
-		for d := range e.columns.detectors {
-			e.gatherDetector(b, d)
+		for u := range e.columns.units {
+			e.gatherUnit(b, u)
 		}
 	}
 	return i
@@ -276,19 +306,19 @@ func (e *Engine) name(b *record.Batch, column int, k int32) names.ID {
 // the records were cut into batches.
 func (e *Engine) resolve(b *record.Batch) {
 	s := &e.scratch
-	for len(s.refs) < len(e.columns.detectors) {
+	for len(s.refs) < len(e.columns.units) {
 		s.refs = append(s.refs, nil)
-		s.recent = append(s.recent, map[uint64]ref{})
+		s.recent = append(s.recent, map[splitCodes]ref{})
 	}
 	split := false
-	for d := range e.columns.detectors {
-		s.refs[d] = slices.Grow(s.refs[d][:0], len(s.keep))[:len(s.keep)]
-		clear(s.recent[d])
-		split = split || e.columns.detectors[d].split()
+	for u := range e.columns.units {
+		s.refs[u] = slices.Grow(s.refs[u][:0], len(s.keep))[:len(s.keep)]
+		clear(s.recent[u])
+		split = split || e.columns.units[u].split()
 	}
 	for n, k := range s.keep {
-		for d := range e.columns.detectors {
-			s.refs[d][n] = e.resolveRecord(b, d, n, k)
+		for u := range e.columns.units {
+			s.refs[u][n] = e.resolveRecord(b, u, k)
 		}
 		for _, column := range e.columns.influencers {
 			e.name(b, column, k)
@@ -300,15 +330,18 @@ func (e *Engine) resolve(b *record.Batch) {
 	}
 }
 
-// resolveRecord finds the series of kept record n for one detector.
-func (e *Engine) resolveRecord(b *record.Batch, d, n int, k int32) ref {
-	c, recent := &e.columns.detectors[d], e.scratch.recent[d]
-	key := uint64(0)
+// resolveRecord finds the series of a record for one unit.
+func (e *Engine) resolveRecord(b *record.Batch, u int, k int32) ref {
+	c, recent := &e.columns.units[u], e.scratch.recent[u]
+	var key splitCodes
 	if c.partition >= 0 {
-		key = uint64(b.Texts[c.partition].Codes[k]) << 32
+		key.partition = b.Texts[c.partition].Codes[k]
 	}
 	if c.by >= 0 {
-		key |= uint64(b.Texts[c.by].Codes[k])
+		key.by = b.Texts[c.by].Codes[k]
+	}
+	if c.over >= 0 {
+		key.over = b.Texts[c.over].Codes[k]
 	}
 	number := e.clock.Number(b.Times[k])
 	r, known := recent[key]
@@ -316,23 +349,32 @@ func (e *Engine) resolveRecord(b *record.Batch, d, n int, k int32) ref {
 		return r
 	}
 	if !known {
-		r = e.lookupRecord(b, d, k)
+		r = e.lookupRecord(b, u, k)
 	}
 	if r.ok {
 		r.touched = number
-		s := e.shards[r.shard]
-		if st := s.cores.Get(r.series); st.touched < number {
-			s.cores.Mut(r.series).touched = number
-		}
+		e.shards[r.shard].touch(r.series, number)
 	}
 	recent[key] = r
 	return r
 }
 
+// touch notes that a series, and the one that it is judged by, have a record in a
+// bucket.
+func (s *shard) touch(i uint32, number int64) {
+	st := s.series.Get(i)
+	if st.touched < number {
+		s.series.Mut(i).touched = number
+	}
+	if st.parent != 0 {
+		s.touch(st.parent-1, number)
+	}
+}
+
 // lookupRecord finds or makes the series of one record.
-func (e *Engine) lookupRecord(b *record.Batch, d int, k int32) ref {
-	c := &e.columns.detectors[d]
-	partition, by := names.None, names.None
+func (e *Engine) lookupRecord(b *record.Batch, u int, k int32) ref {
+	c := &e.columns.units[u]
+	partition, by, over := names.None, names.None, names.None
 	if c.partition >= 0 {
 		if partition = e.split(b, c.partition, k); partition == names.None {
 			return e.refuse()
@@ -346,7 +388,15 @@ func (e *Engine) lookupRecord(b *record.Batch, d int, k int32) ref {
 			return e.refuse()
 		}
 	}
-	return e.lookup(d, partition, by, b.Times[k])
+	if c.over >= 0 {
+		if b.Texts[c.over].Codes[k] == 0 && !c.useNull {
+			return ref{}
+		}
+		if over = e.split(b, c.over, k); over == names.None {
+			return e.refuse()
+		}
+	}
+	return e.lookup(u, partition, by, over, b.Times[k])
 }
 
 // split is the value a record is split by; an absent field is the empty value.
@@ -357,25 +407,25 @@ func (e *Engine) split(b *record.Batch, column int, k int32) names.ID {
 	return e.name(b, column, k)
 }
 
-// gatherDetector adds the run's records to one detector's cells.
-func (e *Engine) gatherDetector(b *record.Batch, d int) {
-	s, c := &e.scratch, &e.columns.detectors[d]
+// gatherUnit adds the run's records to one unit's cells.
+func (e *Engine) gatherUnit(b *record.Batch, u int) {
+	s, c := &e.scratch, &e.columns.units[u]
 	if !c.split() {
-		if r := s.refs[d][0]; r.ok {
-			e.gatherOne(b, d, r)
+		if r := s.refs[u][0]; r.ok {
+			e.gatherOne(b, u, r)
 		}
 		return
 	}
 	if len(s.keep) < parallelFrom {
 		for n := range s.keep {
-			e.gatherRecord(b, d, int32(n))
+			e.gatherRecord(b, u, int32(n))
 		}
 		return
 	}
-	e.sortByShard(s.refs[d])
+	e.sortByShard(s.refs[u])
 	e.opt.Parallel(shardCount, func(i int) {
 		for _, n := range s.order[s.starts[i]:s.starts[i+1]] {
-			e.gatherRecord(b, d, n)
+			e.gatherRecord(b, u, n)
 		}
 	})
 }
@@ -404,9 +454,9 @@ func (e *Engine) sortByShard(refs []ref) {
 	}
 }
 
-// sample reads one record's value; ok is false if the detector needs a value
-// and the record has none.
-func (e *Engine) sample(b *record.Batch, c *detectorColumns, k int32) (value, weight, factor float64, ok bool) {
+// sample reads one record's value; ok is false if the unit needs a value and the
+// record has none.
+func (e *Engine) sample(b *record.Batch, c *unitColumns, k int32) (value, weight, factor float64, ok bool) {
 	value, weight, factor = 0, 1, 1
 	if e.columns.summary >= 0 {
 		weight = math.Round(b.Numbers[e.columns.summary][k])
@@ -416,16 +466,37 @@ func (e *Engine) sample(b *record.Batch, c *detectorColumns, k int32) (value, we
 			return 0, 0, 0, false
 		}
 	}
+	if c.text >= 0 && b.Texts[c.text].Codes[k] == 0 {
+		return 0, 0, 0, false
+	}
 	if c.weighted {
 		factor = weight
 	}
 	return value, weight, factor, true
 }
 
+// extra adds a record to what its cell keeps beside the sums. A text that is no
+// place on earth adds nothing.
+func (e *Engine) extra(b *record.Batch, c *unitColumns, open *gather.Bucket, cell uint32, k int32, value, weight float64) {
+	x := open.Extra(cell, c.extra)
+	switch c.extra {
+	case gather.Moments, gather.Values:
+		x.AddNumber(value, weight)
+	case gather.Distinct, gather.Texts:
+		x.AddText(b.Texts[c.text].Value(int(b.Texts[c.text].Codes[k] - 1)))
+	case gather.Slots:
+		x.AddSlot(int((b.Times[k]+c.shiftMs)%c.cycleMs/c.slotMs), weight)
+	case gather.Places:
+		if p, ok := place.Parse(b.Texts[c.text].Value(int(b.Texts[c.text].Codes[k] - 1))); ok {
+			x.AddPlace(gather.At(p))
+		}
+	}
+}
+
 // gatherRecord adds record n of the run to its series' cell.
-func (e *Engine) gatherRecord(b *record.Batch, d int, n int32) {
-	s, c := &e.scratch, &e.columns.detectors[d]
-	r, k := s.refs[d][n], s.keep[n]
+func (e *Engine) gatherRecord(b *record.Batch, u int, n int32) {
+	s, c := &e.scratch, &e.columns.units[u]
+	r, k := s.refs[u][n], s.keep[n]
 	if !r.ok {
 		return
 	}
@@ -439,6 +510,9 @@ func (e *Engine) gatherRecord(b *record.Batch, d int, n int32) {
 	}
 	cell := open.Cell(r.series)
 	open.At(cell).Add(value, weight, factor)
+	if c.extra != gather.Plain {
+		e.extra(b, c, open, cell, k, value, weight)
+	}
 	for _, f := range c.blamed {
 		if id := e.resolved(b, e.columns.influencers[f], k); id != names.None {
 			open.Blame(cell, f, id, value, weight, factor)
@@ -464,10 +538,10 @@ func (e *Engine) openBucket(shard uint8, t int64, where uint8) *gather.Bucket {
 	return e.shards[shard].open[at]
 }
 
-// gatherOne is the tight loop of a detector without splits: all records of the
-// run go to the cells of one series.
-func (e *Engine) gatherOne(b *record.Batch, d int, r ref) {
-	s, c := &e.scratch, &e.columns.detectors[d]
+// gatherOne is the tight loop of a unit without splits: all records of the run go
+// to the cells of one series.
+func (e *Engine) gatherOne(b *record.Batch, u int, r ref) {
+	s, c := &e.scratch, &e.columns.units[u]
 	var cell *gather.Cell
 	at := -1
 	for n, k := range s.keep {
@@ -475,10 +549,13 @@ func (e *Engine) gatherOne(b *record.Batch, d int, r ref) {
 		if !ok {
 			continue
 		}
-		if where := int(s.where[n]); where != at || where == math.MaxUint8 || len(c.blamed) > 0 {
+		if where := int(s.where[n]); where != at || where == math.MaxUint8 || len(c.blamed) > 0 || c.extra != gather.Plain {
 			open := e.openBucket(r.shard, b.Times[k], s.where[n])
 			i := open.Cell(r.series)
 			cell, at = open.At(i), where
+			if c.extra != gather.Plain {
+				e.extra(b, c, open, i, k, value, weight)
+			}
 			for _, f := range c.blamed {
 				if id := e.name(b, e.columns.influencers[f], k); id != names.None {
 					open.Blame(i, f, id, value, weight, factor)

@@ -19,7 +19,6 @@ import (
 	"tidemark/engine/pages"
 	"tidemark/engine/record"
 	"tidemark/engine/result"
-	"tidemark/engine/series"
 	"tidemark/engine/spec"
 )
 
@@ -51,10 +50,10 @@ var ErrNotOpen = errors.New("job is not open")
 // a snapshot of another number is refused.
 const shardCount = 16
 
-// group is one partition value of one detector (or all of a detector without
-// partition field).
+// group is one partition value of one unit (or all of a unit without partition
+// field).
 type group struct {
-	detector  uint32
+	unit      uint32
 	partition names.ID
 	used      bool
 	// startMs is the first whole bucket after the group's first record.
@@ -67,8 +66,8 @@ type Engine struct {
 
 	config *spec.Job
 	open   bool
-	// params are derived from config: one per detector.
-	params    []*series.Params
+	// units and columns are derived from config.
+	units     []unit
 	columns   columns
 	clock     bucket.Clock
 	diag      *bucket.Diagnostics
@@ -79,6 +78,8 @@ type Engine struct {
 	groups    *pages.Pool[group]
 	groupByID map[groupKey]uint32
 	shards    [shardCount]*shard
+	// shifts are the clocks of the detectors.
+	shifts []shift
 	// events are the record counts of the open buckets, by offset from LF.
 	events []float64
 	memory memory
@@ -90,7 +91,7 @@ type Engine struct {
 }
 
 type groupKey struct {
-	detector  uint32
+	unit      uint32
 	partition names.ID
 }
 
@@ -180,7 +181,7 @@ func (e *Engine) configure(en *entry.Entry) error {
 			return errors.New("bucket span, latency, summary count and the number of detectors cannot change while something is learned")
 		}
 		for i := range old.Detectors {
-			if c.Detectors[i] != old.Detectors[i] {
+			if !c.Detectors[i].Same(&old.Detectors[i]) {
 				return fmt.Errorf("detector %d cannot become another one while something is learned", i)
 			}
 		}
@@ -193,11 +194,11 @@ func (e *Engine) configure(en *entry.Entry) error {
 // useConfig derives everything that depends on the configuration alone.
 func (e *Engine) useConfig(c *spec.Job) {
 	e.config = c
-	e.params = e.params[:0]
-	for i := range c.Detectors {
-		e.params = append(e.params, series.NewParams(c.Detectors[i].Function, c.BucketSpanMs))
+	e.units = unitsOf(c)
+	e.columns = resolveColumns(c, e.units)
+	for len(e.shifts) < len(c.Detectors) {
+		e.shifts = append(e.shifts, shift{})
 	}
-	e.columns = resolveColumns(c)
 	e.clock.SpanMs, e.clock.LatencyBuckets = c.BucketSpanMs, c.LatencyBuckets()
 	if e.diag == nil {
 		e.diag = bucket.NewDiagnostics(c.BucketSpanMs, c.LatencyMs)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"tidemark/engine/gather"
+	"tidemark/engine/names"
 	"tidemark/engine/result"
 	"tidemark/engine/series"
 	"tidemark/engine/spec"
@@ -18,11 +19,14 @@ type output struct {
 
 // finding is a value that may become an anomaly record.
 type finding struct {
-	detector uint32
+	unit     uint32
 	group    uint32
-	state    state
+	by, over names.ID
 	verdict  series.Verdict
 	blames   []blame
+	// causes are the values of a population's member, the least probable first.
+	causes []finding
+	places []gather.At // actual and typical
 }
 
 // finalizeUntil finalizes every bucket that a time t makes due.
@@ -113,6 +117,7 @@ func (e *Engine) endRun(emit Emit) {
 func (e *Engine) finalize(emit Emit) {
 	start := e.clock.LastFinalizedMs
 	number := e.clock.Number(start)
+	e.shiftClocks(start)
 	e.opt.Parallel(shardCount, func(i int) { e.shards[i].finalize(e, number, start) })
 	count := e.events[0]
 	reported := e.clock.Started && start >= e.clock.FirstFullMs
@@ -186,7 +191,7 @@ func (s *shard) finalize(e *Engine, number, start int64) {
 		}
 	}
 	for _, i := range due {
-		if st := s.cores.Get(i); st.used && st.due == number && !open.Touched(i) {
+		if st := s.series.Get(i); st.used && st.due == number && !open.Touched(i) {
 			silent = append(silent, i)
 		}
 	}
@@ -195,52 +200,75 @@ func (s *shard) finalize(e *Engine, number, start int64) {
 	s.visits = silent
 
 	s.active = s.active[:0]
+	var crowds []uint32
 	for _, i := range order {
+		st := s.series.Mut(cells[i].Series)
+		st.buckets++
+		u := &e.units[e.groups.Get(st.group).unit]
+		if u.together() {
+			crowds = append(crowds, i)
+			continue
+		}
 		var list []uint32
 		if shares != nil {
 			list = shares[i]
 		}
-		s.visit(e, cells[i].Series, &cells[i], list, number, start)
+		if u.kind == spec.Scalar {
+			s.visit(e, cells[i].Series, i, list, number, start)
+		} else {
+			s.visitEvents(e, i, list, start, true)
+		}
 	}
 	for _, i := range silent {
-		s.visit(e, i, nil, nil, number, start)
+		s.visit(e, i, noCell, nil, number, start)
 		s.wait(e, i, number, start)
 	}
+	s.visitCrowds(e, open, crowds, shares, start, true)
 	slices.Sort(s.active)
 }
 
-// visit judges one series in one bucket and learns from it. cell is nil for a
-// bucket without records.
-func (s *shard) visit(e *Engine, i uint32, cell *gather.Cell, shares []uint32, number, start int64) {
-	st := s.cores.Mut(i)
-	d := e.groups.Get(st.group).detector
-	p, fn := e.params[d], e.config.Detectors[d].Function
-	season := s.mutableSeason(st)
-	if fn.ZeroWhenEmpty() && st.last != math.MinInt64 {
+// noCell stands for a bucket without records of a series.
+const noCell = math.MaxUint32
+
+// visit judges one series in one bucket by its own past and learns from it. cell
+// is noCell for a bucket without records.
+func (s *shard) visit(e *Engine, i, cell uint32, shares []uint32, number, start int64) {
+	st := s.series.Mut(i)
+	n := e.groups.Get(st.group).unit
+	u := &e.units[n]
+	core, season := s.cores.Mut(st.model-1), s.mutableSeason(st)
+	if u.zeros() && st.last != math.MinInt64 {
 		if owed := number - 1 - st.last; owed > 0 {
-			p.LearnZeros(&st.core, season, (st.last+1)*e.clock.SpanMs, owed)
+			u.params.LearnZeros(core, season, e.clockOf(u, (st.last+1)*e.clock.SpanMs), owed)
 		}
 	}
-	x := series.Sample{StartMs: start}
-	if cell != nil {
-		x = sampleOf(fn, cell, start)
+	x, ok := series.Sample{StartMs: e.clockOf(u, start)}, true
+	if cell != noCell {
+		x, ok = sampleOf(u.fn, s.open[0], cell, x.StartMs)
 	}
-	v := p.Judge(&st.core, season, x)
+	st.last, st.due = number, never
+	if cell != noCell && u.zeros() {
+		s.active = append(s.active, i)
+	}
+	if !ok {
+		return
+	}
+	v := u.params.Judge(core, season, x)
 	s.out.judged++
-	if v.Reportable() {
-		f := finding{detector: d, group: st.group, state: *st, verdict: v}
-		if cell != nil {
-			f.blames = e.blame(s.open[0], p, st, season, cell, shares, &v, start)
+	effect := e.rules(u, st, &v, start)
+	if v.Reportable() && !effect.skipResult {
+		f := finding{unit: n, group: st.group, by: st.by, verdict: v}
+		if cell != noCell {
+			f.blames = e.blame(s.open[0], u, st, core, season, cell, shares, &v, x.StartMs)
 		}
 		s.out.findings = append(s.out.findings, f)
 	}
-	p.Learn(&st.core, season, x, &v)
-	if st.season == 0 && p.WantsSeason(&st.core) {
-		st.season = s.seasons.Alloc() + 1
+	if effect.skipUpdate {
+		return
 	}
-	st.last, st.due = number, never
-	if cell != nil && fn.ZeroWhenEmpty() {
-		s.active = append(s.active, i)
+	u.params.Learn(core, season, x, &v)
+	if st.season == 0 && u.params.WantsSeason(core) {
+		st.season = s.seasons.Alloc() + 1
 	}
 }
 
@@ -254,9 +282,9 @@ func (s *shard) mutableSeason(st *state) *series.Season {
 // wait puts a series that was silent in bucket number into the wheel, until
 // its silence may matter.
 func (s *shard) wait(e *Engine, i uint32, number, start int64) {
-	st := s.cores.Mut(i)
-	d := e.groups.Get(st.group).detector
-	n, _ := e.params[d].SilenceDue(&st.core, s.seasonOf(st), start+e.clock.SpanMs)
+	st := s.series.Mut(i)
+	u := &e.units[e.groups.Get(st.group).unit]
+	n, _ := u.params.SilenceDue(s.cores.Get(st.model-1), s.seasonOf(st), e.clockOf(u, start+e.clock.SpanMs))
 	if n == series.Forever {
 		st.due = never
 		return
@@ -265,8 +293,34 @@ func (s *shard) wait(e *Engine, i uint32, number, start int64) {
 	s.wheel.Add(i, st.due)
 }
 
-// sampleOf is the value of a cell under a function.
-func sampleOf(fn spec.Function, c *gather.Cell, start int64) series.Sample {
+// sampleOf is the value of a cell under a scalar function, ok false if its
+// records make none.
+func sampleOf(fn spec.Function, open *gather.Bucket, cell uint32, start int64) (x series.Sample, ok bool) {
+	c := open.At(cell)
+	if extraOf(fn.Base()) == gather.Plain {
+		return plainSample(fn, c, start), true
+	}
+	extra := open.ExtraOf(cell)
+	if extra == nil {
+		return x, false
+	}
+	x = series.Sample{StartMs: start, Count: c.Count}
+	switch fn.Base() {
+	case spec.Median:
+		x.Value = extra.Median()
+	case spec.Varp:
+		x.Value, ok = extra.Variance()
+		return x, ok
+	case spec.DistinctCount:
+		x.Value = extra.Number()
+	case spec.InfoContent:
+		x.Value = extra.Information()
+	}
+	return x, true
+}
+
+// plainSample is the value of sums and extremes.
+func plainSample(fn spec.Function, c *gather.Cell, start int64) series.Sample {
 	x := series.Sample{StartMs: start, Count: c.Count}
 	switch fn.Base() {
 	case spec.Count, spec.NonZeroCount:
@@ -288,17 +342,17 @@ func sampleOf(fn spec.Function, c *gather.Cell, start int64) series.Sample {
 func (e *Engine) skipSeries(from, to int64) {
 	for _, s := range e.shards {
 		s.wheel.Advance(to-1, nil)
-		for i := uint32(0); i < s.cores.Limit(); i++ {
-			if !s.cores.Get(i).used {
+		for i := uint32(0); i < s.series.Limit(); i++ {
+			if !s.series.Get(i).used {
 				continue
 			}
-			st := s.cores.Mut(i)
-			d := e.groups.Get(st.group).detector
-			if !e.config.Detectors[d].Function.ZeroWhenEmpty() || st.last == math.MinInt64 {
+			st := s.series.Mut(i)
+			u := &e.units[e.groups.Get(st.group).unit]
+			if !u.zeros() || st.last == math.MinInt64 {
 				continue
 			}
 			if owed := from - 1 - st.last; owed > 0 {
-				e.params[d].LearnZeros(&st.core, s.mutableSeason(st), (st.last+1)*e.clock.SpanMs, owed)
+				u.params.LearnZeros(s.cores.Mut(st.model-1), s.mutableSeason(st), e.clockOf(u, (st.last+1)*e.clock.SpanMs), owed)
 			}
 			st.last = max(st.last, to-1)
 			if st.due != never {

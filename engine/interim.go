@@ -5,6 +5,7 @@ import (
 
 	"tidemark/engine/gather"
 	"tidemark/engine/series"
+	"tidemark/engine/spec"
 )
 
 // Interim computes results of the open buckets as they stand: those that start
@@ -47,27 +48,65 @@ func (s *shard) interim(e *Engine, at int, start int64) {
 	}
 	shares, share := open.SharesByCell(), e.completeness(start)
 	cells := open.Cells()
+	var crowds []uint32
 	for n := range cells {
-		v, st, season := s.judgeOpen(e, &cells[n], start, share)
-		s.out.judged++
-		if !v.Reportable() {
-			continue
-		}
-		f := finding{detector: e.groups.Get(st.group).detector, group: st.group, state: st, verdict: v}
+		st := s.series.Get(cells[n].Series)
+		unit := e.groups.Get(st.group).unit
+		u := &e.units[unit]
 		var list []uint32
 		if shares != nil {
 			list = shares[n]
 		}
-		f.blames = e.blame(open, e.params[f.detector], &st, season, &cells[n], list, &v, start)
-		s.out.findings = append(s.out.findings, f)
+		switch {
+		case u.together():
+			crowds = append(crowds, uint32(n))
+		case u.kind != spec.Scalar:
+			s.visitEvents(e, uint32(n), list, start, false)
+		default:
+			v, core, season, ok := s.judgeOpen(e, open, uint32(n), start, share)
+			if !ok {
+				continue
+			}
+			s.out.judged++
+			if v.Reportable() && !e.rules(u, st, &v, start).skipResult {
+				f := finding{unit: unit, group: st.group, by: st.by, verdict: v}
+				f.blames = e.blame(open, u, st, core, season, uint32(n), list, &v, e.clockOf(u, start))
+				s.out.findings = append(s.out.findings, f)
+			}
+		}
 	}
+	s.visitCrowds(e, open, crowds, shares, start, false)
 }
 
-// judgeOpen judges one series in a bucket of which a share has passed. It
-// returns the state that it was judged by, too.
-func (s *shard) judgeOpen(e *Engine, cell *gather.Cell, start int64, share float64) (series.Verdict, state, *series.Season) {
-	st, season := s.catchUp(e, cell.Series, start)
-	d := e.groups.Get(st.group).detector
-	x := sampleOf(e.config.Detectors[d].Function, cell, start)
-	return e.params[d].JudgePartial(&st.core, season, x, share), st, season
+// judgeOpen judges one series by its own past in a bucket of which a share has
+// passed. It returns the state that it was judged by, too; ok is false if the
+// records make no value.
+func (s *shard) judgeOpen(e *Engine, open *gather.Bucket, cell uint32, start int64, share float64) (v series.Verdict, core *series.Core, season *series.Season, ok bool) {
+	i := open.At(cell).Series
+	u := &e.units[e.groups.Get(s.series.Get(i).group).unit]
+	x, ok := sampleOf(u.fn, open, cell, e.clockOf(u, start))
+	if !ok {
+		return v, nil, nil, false
+	}
+	core, season = s.catchUp(e, i, start)
+	return u.params.JudgePartial(core, season, x, share), core, season, true
+}
+
+// catchUp is the model of a series with its season as they are at a bucket's
+// start: the silence before it learned, on copies.
+func (s *shard) catchUp(e *Engine, i uint32, start int64) (*series.Core, *series.Season) {
+	st := s.series.Get(i)
+	u := &e.units[e.groups.Get(st.group).unit]
+	core, season := s.cores.Get(st.model-1), s.seasonOf(st)
+	owed := start/e.clock.SpanMs - 1 - st.last
+	if !u.zeros() || st.last == math.MinInt64 || owed <= 0 {
+		return core, season
+	}
+	own := *core
+	if season != nil {
+		copied := *season
+		season = &copied
+	}
+	u.params.LearnZeros(&own, season, e.clockOf(u, (st.last+1)*e.clock.SpanMs), owed)
+	return &own, season
 }

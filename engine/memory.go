@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 
 	"tidemark/engine/names"
@@ -20,12 +21,19 @@ type memory struct {
 	failing  bool
 }
 
-// Bytes charged for a series and a season with their shares of page tables,
-// index and wheel, and for a group. They are the sizes of the encodings plus
+// Bytes charged for a series with its shares of page tables, index and wheel, for
+// what its model takes, and for a group. They are the sizes of the encodings plus
 // the in-memory overhead, fixed so that the count is the same everywhere.
 const (
-	stateBytes  = 640
+	seriesBytes = 112
+	coreBytes   = 560
 	seasonBytes = 1360
+	peersBytes  = 160
+	dayBytes    = 1280
+	weekBytes   = 2816
+	placeBytes  = 512
+	rarityBytes = 128
+	valueBytes  = 24
 	groupBytes  = 48
 	baseBytes   = 16 << 10
 )
@@ -34,7 +42,7 @@ const (
 func (e *Engine) bytes() int64 {
 	total := baseBytes + e.names.Bytes() + e.keys.bytes + int64(e.groups.Len())*groupBytes
 	for _, s := range e.shards {
-		total += int64(s.cores.Len())*stateBytes + int64(s.seasons.Len())*seasonBytes
+		total += int64(s.series.Len())*seriesBytes + s.modelBytes()
 	}
 	if e.diag != nil {
 		total += e.diag.Bytes()
@@ -68,7 +76,7 @@ func (e *Engine) room() bool {
 	if limit <= 0 {
 		return true
 	}
-	if e.bytes()+stateBytes+e.openEstimate() <= limit {
+	if e.bytes()+seriesBytes+coreBytes+e.openEstimate() <= limit {
 		return true
 	}
 	e.memory.status = result.MemoryHard
@@ -98,7 +106,7 @@ func (e *Engine) refuse() ref {
 func (e *Engine) openEstimate() int64 {
 	total := int64(0)
 	for _, s := range e.shards {
-		total += int64(s.cores.Len()) * 64
+		total += int64(s.series.Len()) * 64
 	}
 	return total
 }
@@ -106,6 +114,7 @@ func (e *Engine) openEstimate() int64 {
 // candidate is a series that may give way.
 type candidate struct {
 	touched int64
+	depth   int
 	shard   uint8
 	series  uint32
 }
@@ -116,10 +125,10 @@ func (e *Engine) evict() int {
 	var all []candidate
 	series, open := 0, e.clock.Number(e.clock.LastFinalizedMs)
 	for n, s := range e.shards {
-		series += s.cores.Len()
-		for i := uint32(0); i < s.cores.Limit(); i++ {
-			if st := s.cores.Get(i); st.used && st.touched < open {
-				all = append(all, candidate{touched: st.touched, shard: uint8(n), series: i})
+		series += s.series.Len()
+		for i := uint32(0); i < s.series.Limit(); i++ {
+			if st := s.series.Get(i); st.used && st.touched < open {
+				all = append(all, candidate{touched: st.touched, depth: s.depth(st), shard: uint8(n), series: i})
 			}
 		}
 	}
@@ -127,18 +136,25 @@ func (e *Engine) evict() int {
 		if a.touched != b.touched {
 			return cmpInt(a.touched, b.touched)
 		}
-		if a.shard != b.shard {
-			return int(a.shard) - int(b.shard)
-		}
-		return cmpInt(int64(a.series), int64(b.series))
+		// What judges others goes after them; it was touched whenever they were.
+		return cmp.Or(cmp.Compare(b.depth, a.depth), cmp.Compare(a.shard, b.shard), cmp.Compare(a.series, b.series))
 	})
 	gone := all[:min(len(all), series/evictShare+1)]
 	for _, c := range gone {
-		e.shards[c.shard].drop(c.series)
+		e.shards[c.shard].drop(e, c.series)
 	}
 	e.memory.evicted += int64(len(gone))
 	e.afterDrops()
 	return len(gone)
+}
+
+// depth is how many series judge a series from above.
+func (s *shard) depth(st *state) (n int) {
+	for st.parent != 0 {
+		st = s.series.Get(st.parent - 1)
+		n++
+	}
+	return n
 }
 
 func cmpInt(a, b int64) int {
@@ -156,17 +172,17 @@ func cmpInt(a, b int64) int {
 func (e *Engine) afterDrops() {
 	inUse := make([]bool, e.groups.Limit())
 	for _, s := range e.shards {
-		s.index.rebuild(s.cores)
-		s.active = slices.DeleteFunc(s.active, func(i uint32) bool { return !s.cores.Get(i).used })
-		for i := uint32(0); i < s.cores.Limit(); i++ {
-			if st := s.cores.Get(i); st.used {
+		s.index.rebuild(s.series)
+		s.active = slices.DeleteFunc(s.active, func(i uint32) bool { return !s.series.Get(i).used })
+		for i := uint32(0); i < s.series.Limit(); i++ {
+			if st := s.series.Get(i); st.used {
 				inUse[st.group] = true
 			}
 		}
 	}
 	for g := range inUse {
 		if v := e.groups.Get(uint32(g)); v.used && !inUse[g] {
-			delete(e.groupByID, groupKey{v.detector, v.partition})
+			delete(e.groupByID, groupKey{v.unit, v.partition})
 			*e.groups.Mut(uint32(g)) = group{}
 			e.groups.Release(uint32(g))
 		}
@@ -178,7 +194,7 @@ func (e *Engine) afterDrops() {
 func (e *Engine) tidyNames() {
 	live := e.groups.Len()
 	for _, s := range e.shards {
-		live += s.cores.Len()
+		live += s.series.Len()
 	}
 	if e.names.Len() > 4*live+wasteNames {
 		e.compactNames()
@@ -200,9 +216,9 @@ func (e *Engine) prune() {
 		open := e.clock.Number(e.clock.LastFinalizedMs)
 		oldest := min(open, open-window/e.clock.SpanMs)
 		for _, s := range e.shards {
-			for i := uint32(0); i < s.cores.Limit(); i++ {
-				if st := s.cores.Get(i); st.used && st.touched < oldest {
-					s.drop(i)
+			for i := uint32(0); i < s.series.Limit(); i++ {
+				if st := s.series.Get(i); st.used && st.touched < oldest {
+					s.drop(e, i)
 				}
 			}
 		}
@@ -218,9 +234,9 @@ func (e *Engine) prune() {
 func (e *Engine) compactNames() {
 	used := make([]bool, e.names.Len()+1)
 	for _, s := range e.shards {
-		for i := uint32(0); i < s.cores.Limit(); i++ {
-			if st := s.cores.Get(i); st.used {
-				used[st.by] = true
+		for i := uint32(0); i < s.series.Limit(); i++ {
+			if st := s.series.Get(i); st.used {
+				used[st.by], used[st.over] = true, true
 			}
 		}
 		for _, b := range s.open {
@@ -238,17 +254,17 @@ func (e *Engine) compactNames() {
 		if e.groups.Get(g).used {
 			v := e.groups.Mut(g)
 			v.partition = renamed[v.partition]
-			e.groupByID[groupKey{v.detector, v.partition}] = g
+			e.groupByID[groupKey{v.unit, v.partition}] = g
 		}
 	}
 	for _, s := range e.shards {
-		for i := uint32(0); i < s.cores.Limit(); i++ {
-			if s.cores.Get(i).used {
-				st := s.cores.Mut(i)
-				st.by = renamed[st.by]
+		for i := uint32(0); i < s.series.Limit(); i++ {
+			if s.series.Get(i).used {
+				st := s.series.Mut(i)
+				st.by, st.over = renamed[st.by], renamed[st.over]
 			}
 		}
-		s.index.rebuild(s.cores)
+		s.index.rebuild(s.series)
 		for _, b := range s.open {
 			b.Rename(renamed)
 		}
@@ -270,25 +286,21 @@ func (e *Engine) ModelSize() result.ModelSize {
 		m.BucketMs = e.clock.LastFinalizedMs - e.clock.SpanMs
 	}
 	for g := uint32(0); g < e.groups.Limit(); g++ {
-		if v := e.groups.Get(g); v.used && e.columns.detectors[v.detector].partition >= 0 {
+		if v := e.groups.Get(g); v.used && e.columns.units[v.unit].partition >= 0 {
 			m.PartitionValues++
 		}
 	}
 	for _, s := range e.shards {
-		m.Series += int64(s.cores.Len())
-	}
-	if e.splitsBy() {
-		m.ByValues = m.Series
-	}
-	return m
-}
-
-// splitsBy reports whether a detector has a by field.
-func (e *Engine) splitsBy() bool {
-	for d := range e.columns.detectors {
-		if e.columns.detectors[d].by >= 0 {
-			return true
+		m.Series += int64(s.series.Len())
+		for i := uint32(0); i < s.series.Limit(); i++ {
+			switch st := s.series.Get(i); {
+			case !st.used:
+			case st.over != names.None:
+				m.OverValues++
+			case st.by != names.None:
+				m.ByValues++
+			}
 		}
 	}
-	return false
+	return m
 }

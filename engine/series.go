@@ -3,43 +3,68 @@ package engine
 import (
 	"math"
 
+	"tidemark/engine/clockmodel"
 	"tidemark/engine/gather"
 	"tidemark/engine/names"
 	"tidemark/engine/pages"
+	"tidemark/engine/place"
+	"tidemark/engine/rarity"
 	"tidemark/engine/series"
+	"tidemark/engine/spec"
 	"tidemark/engine/wheel"
 )
 
 // Values per page, so that a page has about 64 KB.
 const (
 	groupsPerPage  = 2048
+	seriesPerPage  = 768
 	coresPerPage   = 96
 	seasonsPerPage = 48
+	peersPerPage   = 256
+	clocksPerPage  = 24
+	placesPerPage  = 96
+	raritiesPage   = 512
+	valuesPerPage  = 4096
 )
 
 // never is the due time of a series that does not wait in the wheel.
 const never = int64(math.MaxInt64)
 
-// state is what is kept of one series.
+// state is what is kept of one series: a combination of a unit with values of
+// its splits. What was learned is in the pool that fits the unit's kind.
 type state struct {
-	group uint32
-	by    names.ID
-	used  bool
+	group    uint32
+	by, over names.ID
+	used     bool
+	// model is 1 + the number in the pool of the series' kind, 0 without one: of a
+	// population only the attribute has one, its members have none.
+	model uint32
 	// season is 1 + the number of its season, 0 without one.
 	season uint32
+	// parent is 1 + the series whose model judges this one, 0: its own.
+	parent uint32
+	// buckets with records, to tell what is frequent; in excesses of them a member
+	// was beyond what is usual among its peers.
+	buckets, excesses uint32
 	// last is the number of the last bucket the model has learned, up to and
 	// including silence; touched the last one with records. due is when its
-	// silence may matter, or never.
-	last, touched, due int64
-	core               series.Core
+	// silence may matter, or never. first is the bucket it was made in.
+	last, touched, due, first int64
 }
 
 // shard is a fixed share of the series. Shards share nothing while they run.
 type shard struct {
-	cores   *pages.Pool[state]
-	seasons *pages.Pool[series.Season]
-	index   index
-	wheel   *wheel.Wheel
+	series   *pages.Pool[state]
+	cores    *pages.Pool[series.Core]
+	seasons  *pages.Pool[series.Season]
+	peers    *pages.Pool[series.Peers]
+	days     *pages.Pool[clockmodel.Day]
+	weeks    *pages.Pool[clockmodel.Week]
+	places   *pages.Pool[place.Model]
+	rarities *pages.Pool[rarity.Population]
+	values   *pages.Pool[rarity.Value]
+	index    index
+	wheel    *wheel.Wheel
 	// active are the series whose last bucket had records and for which
 	// emptiness is a value: the next bucket judges them even without records.
 	active []uint32
@@ -51,7 +76,12 @@ type shard struct {
 }
 
 func newShard() *shard {
-	return &shard{cores: pages.New[state](coresPerPage), seasons: pages.New[series.Season](seasonsPerPage), wheel: wheel.New(0)}
+	return &shard{
+		series: pages.New[state](seriesPerPage), cores: pages.New[series.Core](coresPerPage), seasons: pages.New[series.Season](seasonsPerPage),
+		peers: pages.New[series.Peers](peersPerPage), days: pages.New[clockmodel.Day](clocksPerPage), weeks: pages.New[clockmodel.Week](clocksPerPage),
+		places: pages.New[place.Model](placesPerPage), rarities: pages.New[rarity.Population](raritiesPage), values: pages.New[rarity.Value](valuesPerPage),
+		wheel: wheel.New(0),
+	}
 }
 
 // shift moves the open buckets n places to the front; those in front are
@@ -73,40 +103,90 @@ func (s *shard) seasonOf(st *state) *series.Season {
 	return s.seasons.Get(st.season - 1)
 }
 
-// lookup finds the series of a (detector, partition, by) combination, making
-// its group and itself if they are new and there is room.
-func (e *Engine) lookup(d int, partition, by names.ID, t int64) ref {
-	g, ok := e.groupByID[groupKey{uint32(d), partition}]
+// key is what tells series apart.
+type key struct {
+	group    uint32
+	by, over names.ID
+}
+
+// lookup finds the series of a unit with values of its splits, making its group
+// and itself if they are new and there is room.
+func (e *Engine) lookup(u int, partition, by, over names.ID, t int64) ref {
+	g, ok := e.groupByID[groupKey{uint32(u), partition}]
 	if !ok {
-		g = e.addGroup(uint32(d), partition, t)
+		g = e.addGroup(uint32(u), partition, t)
 	}
-	spread := partition
-	if e.columns.detectors[d].partition < 0 {
-		spread = by
-	}
-	n := uint8(names.Hash(e.names.Value(spread)) >> 32 % shardCount)
+	n := e.shardOf(u, partition, by)
 	s := e.shards[n]
-	if i, ok := s.index.find(s.cores, g, by); ok {
+	k := key{g, by, over}
+	if i, ok := s.index.find(s.series, k); ok {
 		return ref{shard: n, ok: true, series: i}
 	}
-	if !e.room() {
+	i, ok := e.findOrMake(s, &e.units[u], k, t)
+	if !ok {
 		return e.refuse()
 	}
-	i := s.cores.Alloc()
-	st := s.cores.Mut(i)
-	*st = state{group: g, by: by, used: true, last: math.MinInt64, touched: e.clock.Number(t), due: never}
-	st.core.Init(e.params[d])
-	s.index.add(s.cores, i)
 	return ref{shard: n, ok: true, series: i}
+}
+
+// findOrMake finds a series, or makes it behind the one whose model judges it.
+func (e *Engine) findOrMake(s *shard, u *unit, k key, t int64) (i uint32, ok bool) {
+	if i, ok = s.index.find(s.series, k); ok {
+		return i, true
+	}
+	parent := uint32(0)
+	if up, has := u.above(k); has {
+		above, ok := e.findOrMake(s, u, up, t)
+		if !ok {
+			return 0, false
+		}
+		parent = above + 1
+	}
+	return e.makeSeries(s, u, k, parent, t)
+}
+
+// above is the key of the series that judges the one with this key: members of a
+// population are under their attribute, rare values under their group.
+func (u *unit) above(k key) (key, bool) {
+	switch {
+	case u.over && k.over != names.None:
+		return key{k.group, k.by, names.None}, true
+	case u.kind == spec.Rarity && k.by != names.None:
+		return key{k.group, names.None, names.None}, true
+	}
+	return k, false
+}
+
+// shardOf is where a series lives. What is judged together lives together.
+func (e *Engine) shardOf(u int, partition, by names.ID) uint8 {
+	spread := partition
+	if c := &e.columns.units[u]; c.partition < 0 && e.units[u].kind != spec.Rarity {
+		spread = by
+	}
+	return uint8(names.Hash(e.names.Value(spread)) >> 32 % shardCount)
+}
+
+// makeSeries makes a series with the model that its place asks for.
+func (e *Engine) makeSeries(s *shard, unit *unit, k key, parent uint32, t int64) (uint32, bool) {
+	if !e.room() {
+		return 0, false
+	}
+	i := s.series.Alloc()
+	st := s.series.Mut(i)
+	number := e.clock.Number(t)
+	*st = state{group: k.group, by: k.by, over: k.over, used: true, parent: parent, last: math.MinInt64, touched: number, first: number, due: never}
+	s.allocModel(unit, st)
+	s.index.add(s.series, i)
+	return i, true
 }
 
 func (e *Engine) addGroup(d uint32, partition names.ID, t int64) uint32 {
 	g := e.groups.Alloc()
 	start := e.clock.FirstFullMs
-	if e.columns.detectors[d].partition >= 0 {
+	if e.columns.units[d].partition >= 0 {
 		start = e.clock.Ceil(t)
 	}
-	*e.groups.Mut(g) = group{detector: d, partition: partition, used: true, startMs: start}
+	*e.groups.Mut(g) = group{unit: d, partition: partition, used: true, startMs: start}
 	e.groupByID[groupKey{d, partition}] = g
 	return g
 }
@@ -114,35 +194,40 @@ func (e *Engine) addGroup(d uint32, partition names.ID, t int64) uint32 {
 // started reports whether a record at t falls into a whole bucket of its
 // series' group.
 func (e *Engine) started(r ref, t int64) bool {
-	return t >= e.groups.Get(e.shards[r.shard].cores.Get(r.series).group).startMs
+	return t >= e.groups.Get(e.shards[r.shard].series.Get(r.series).group).startMs
 }
 
 // drop forgets a series. Its wheel entry dies with its due time.
-func (s *shard) drop(i uint32) {
-	st := s.cores.Mut(i)
+func (s *shard) drop(e *Engine, i uint32) {
+	st := s.series.Mut(i)
 	if st.season != 0 {
 		s.seasons.Release(st.season - 1)
 	}
+	s.releaseModel(&e.units[e.groups.Get(st.group).unit], st)
 	*st = state{}
-	s.cores.Release(i)
+	s.series.Release(i)
 }
 
-// index finds series by group and by value: open addressing over the numbers
-// of the series, 4 bytes a slot.
+// index finds series by their key: open addressing over the numbers of the
+// series, 4 bytes a slot.
 type index struct {
 	slots []uint32 // 1 + number
 	used  int
 }
 
-func keyHash(g uint32, by names.ID) uint64 { return names.Mix(uint64(g)<<32 | uint64(by)) }
+func (k key) hash() uint64 {
+	return names.Mix(names.Mix(uint64(k.group)<<32|uint64(k.by)) ^ uint64(k.over))
+}
 
-func (x *index) find(cores *pages.Pool[state], g uint32, by names.ID) (uint32, bool) {
+func (st *state) key() key { return key{st.group, st.by, st.over} }
+
+func (x *index) find(pool *pages.Pool[state], k key) (uint32, bool) {
 	if len(x.slots) == 0 {
 		return 0, false
 	}
 	mask := uint32(len(x.slots) - 1)
-	for at := uint32(keyHash(g, by)) & mask; x.slots[at] != 0; at = (at + 1) & mask {
-		if st := cores.Get(x.slots[at] - 1); st.group == g && st.by == by && st.used {
+	for at := uint32(k.hash()) & mask; x.slots[at] != 0; at = (at + 1) & mask {
+		if st := pool.Get(x.slots[at] - 1); st.used && st.key() == k {
 			return x.slots[at] - 1, true
 		}
 	}
@@ -150,19 +235,19 @@ func (x *index) find(cores *pages.Pool[state], g uint32, by names.ID) (uint32, b
 }
 
 // add puts a series in. The caller has made sure that it is not there.
-func (x *index) add(cores *pages.Pool[state], i uint32) {
+func (x *index) add(pool *pages.Pool[state], i uint32) {
 	if (x.used+1)*4 > len(x.slots)*3 {
-		x.rebuild(cores)
-		if x.contains(cores, i) {
+		x.rebuild(pool)
+		if _, ok := x.find(pool, pool.Get(i).key()); ok {
 			return
 		}
 	}
-	x.put(cores, i)
+	x.put(pool, i)
 }
 
-func (x *index) put(cores *pages.Pool[state], i uint32) {
-	st, mask := cores.Get(i), uint32(len(x.slots)-1)
-	at := uint32(keyHash(st.group, st.by)) & mask
+func (x *index) put(pool *pages.Pool[state], i uint32) {
+	mask := uint32(len(x.slots) - 1)
+	at := uint32(pool.Get(i).key().hash()) & mask
 	for x.slots[at] != 0 {
 		at = (at + 1) & mask
 	}
@@ -170,22 +255,16 @@ func (x *index) put(cores *pages.Pool[state], i uint32) {
 	x.used++
 }
 
-func (x *index) contains(cores *pages.Pool[state], i uint32) bool {
-	st := cores.Get(i)
-	_, ok := x.find(cores, st.group, st.by)
-	return ok
-}
-
 // rebuild makes the index anew from the series that are in use.
-func (x *index) rebuild(cores *pages.Pool[state]) {
+func (x *index) rebuild(pool *pages.Pool[state]) {
 	size := 16
-	for size*3 < (cores.Len()+1)*4*2 {
+	for size*3 < (pool.Len()+1)*4*2 {
 		size *= 2
 	}
 	*x = index{slots: make([]uint32, size)}
-	for i := uint32(0); i < cores.Limit(); i++ {
-		if cores.Get(i).used {
-			x.put(cores, i)
+	for i := uint32(0); i < pool.Limit(); i++ {
+		if pool.Get(i).used {
+			x.put(pool, i)
 		}
 	}
 }

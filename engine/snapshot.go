@@ -7,21 +7,23 @@ import (
 	"io"
 
 	"tidemark/engine/bucket"
+	"tidemark/engine/clockmodel"
 	"tidemark/engine/codec"
 	"tidemark/engine/gather"
 	"tidemark/engine/names"
 	"tidemark/engine/pages"
+	"tidemark/engine/place"
+	"tidemark/engine/rarity"
 	"tidemark/engine/result"
 	"tidemark/engine/series"
 	"tidemark/engine/spec"
-	"tidemark/engine/wheel"
 )
 
 // Snapshot format: magic, version, the build that wrote it, then sections of
 // (kind, length, bytes, CRC32C). docs/format/snapshot.md has the details.
 const (
 	magic           = "TIDESNAP"
-	snapshotVersion = 1
+	snapshotVersion = 2
 )
 
 // Errors of Restore, to be told apart with errors.Is.
@@ -55,11 +57,18 @@ type Frozen struct {
 }
 
 type frozenShard struct {
-	cores   pages.View[state]
-	seasons pages.View[series.Season]
-	active  []uint32
-	now     int64
-	open    []*gather.Bucket
+	series   pages.View[state]
+	cores    pages.View[series.Core]
+	seasons  pages.View[series.Season]
+	peers    pages.View[series.Peers]
+	days     pages.View[clockmodel.Day]
+	weeks    pages.View[clockmodel.Week]
+	places   pages.View[place.Model]
+	rarities pages.View[rarity.Population]
+	values   pages.View[rarity.Value]
+	active   []uint32
+	now      int64
+	open     []*gather.Bucket
 }
 
 // Freeze returns the state as it is. It costs a step per page and a copy of
@@ -77,7 +86,9 @@ func (e *Engine) freeze() *Frozen {
 		for n, b := range s.open {
 			open[n] = b.Clone()
 		}
-		f.shards[i] = frozenShard{cores: s.cores.Freeze(), seasons: s.seasons.Freeze(),
+		f.shards[i] = frozenShard{series: s.series.Freeze(), cores: s.cores.Freeze(), seasons: s.seasons.Freeze(),
+			peers: s.peers.Freeze(), days: s.days.Freeze(), weeks: s.weeks.Freeze(), places: s.places.Freeze(),
+			rarities: s.rarities.Freeze(), values: s.values.Freeze(),
 			active: append([]uint32(nil), s.active...), now: s.wheel.Now(), open: open}
 	}
 	return f
@@ -109,6 +120,9 @@ func (e *Engine) appendHead(dst []byte) []byte {
 		dst = codec.AppendVarint(dst, n)
 	}
 	dst = codec.AppendBool(dst, m.failing)
+	for i := range e.config.Detectors {
+		dst = codec.AppendU64(codec.AppendVarint(dst, e.shifts[i].ms), e.shifts[i].applied)
+	}
 	return e.keys.append(dst)
 }
 
@@ -157,7 +171,7 @@ func (f *Frozen) appendGroups(dst []byte) []byte {
 		g := f.groups.Get(i)
 		dst = codec.AppendBool(dst, g.used)
 		if g.used {
-			dst = codec.AppendU32(codec.AppendU32(dst, g.detector), uint32(g.partition))
+			dst = codec.AppendU32(codec.AppendU32(dst, g.unit), uint32(g.partition))
 			dst = codec.AppendVarint(dst, g.startMs)
 		}
 	}
@@ -184,33 +198,6 @@ func decodeNumbers(r *codec.Reader, limit uint32) []uint32 {
 		list = append(list, v)
 	}
 	return list
-}
-
-func (s *frozenShard) append(dst []byte) []byte {
-	dst = codec.AppendVarint(dst, s.now)
-	dst = codec.AppendU32(dst, s.seasons.Limit)
-	dst = appendNumbers(dst, s.seasons.Free)
-	dst = codec.AppendU32(dst, s.cores.Limit)
-	dst = appendNumbers(dst, s.cores.Free)
-	for i := uint32(0); i < s.cores.Limit; i++ {
-		st := s.cores.Get(i)
-		dst = codec.AppendBool(dst, st.used)
-		if !st.used {
-			continue
-		}
-		dst = codec.AppendU32(codec.AppendU32(codec.AppendU32(dst, st.group), uint32(st.by)), st.season)
-		dst = codec.AppendVarint(codec.AppendVarint(codec.AppendVarint(dst, st.last), st.touched), st.due)
-		dst = st.core.Append(dst)
-		if st.season != 0 {
-			dst = s.seasons.Get(st.season - 1).Append(dst)
-		}
-	}
-	dst = appendNumbers(dst, s.active)
-	dst = codec.AppendUvarint(dst, uint64(len(s.open)))
-	for _, b := range s.open {
-		dst = b.Append(dst)
-	}
-	return dst
 }
 
 // Hash is a hash of the whole state, for tests.
@@ -373,6 +360,10 @@ func (e *Engine) decodeHead(r *codec.Reader) {
 		*n = r.Varint()
 	}
 	m.failing = r.Bool()
+	e.shifts = make([]shift, len(c.Detectors))
+	for i := range e.shifts {
+		e.shifts[i] = shift{r.Varint(), r.U64()}
+	}
 	e.keys = decodeKeys(r)
 	if r.Err() == nil && int64(len(e.events)) != c.LatencyBuckets()+1 {
 		r.Fail("%d open buckets, the latency asks for %d", len(e.events), c.LatencyBuckets()+1)
@@ -396,68 +387,12 @@ func (e *Engine) decodeGroups(r *codec.Reader) {
 		if !r.Bool() {
 			continue
 		}
-		g := group{detector: r.U32(), partition: names.ID(r.U32()), startMs: r.Varint(), used: true}
-		if int64(g.detector) >= int64(len(e.params)) || int64(g.partition) > int64(e.names.Len()) {
-			r.Fail("group %d of detector %d and name %d", i, g.detector, g.partition)
+		g := group{unit: r.U32(), partition: names.ID(r.U32()), startMs: r.Varint(), used: true}
+		if int64(g.unit) >= int64(len(e.units)) || int64(g.partition) > int64(e.names.Len()) {
+			r.Fail("group %d of unit %d and name %d", i, g.unit, g.partition)
 			return
 		}
 		*e.groups.Mut(i) = g
-		e.groupByID[groupKey{g.detector, g.partition}] = i
-	}
-}
-
-func (e *Engine) decodeShard(r *codec.Reader, n int) {
-	s := e.shards[n]
-	s.wheel = wheel.New(r.Varint())
-	seasons := r.U32()
-	freeSeasons := decodeNumbers(r, seasons)
-	cores := r.U32()
-	freeCores := decodeNumbers(r, cores)
-	if int64(cores) > int64(r.Left()) || int64(seasons) > int64(r.Left()) {
-		r.Fail("%d series and %d seasons in %d bytes", cores, seasons, r.Left())
-		return
-	}
-	s.seasons.Restore(seasons, freeSeasons)
-	s.cores.Restore(cores, freeCores)
-	for i := uint32(0); i < cores && r.Err() == nil; i++ {
-		if r.Bool() {
-			e.decodeState(r, s, i, seasons)
-		}
-	}
-	s.active = decodeNumbers(r, cores)
-	open := r.Count(1)
-	if open != len(s.open) {
-		r.Fail("%d open buckets in a shard, the job has %d", open, len(s.open))
-		return
-	}
-	for i := range s.open {
-		s.open[i] = gather.Decode(r, cores, e.names.Len())
-	}
-	s.index.rebuild(s.cores)
-}
-
-func (e *Engine) decodeState(r *codec.Reader, s *shard, i, seasons uint32) {
-	st := s.cores.Mut(i)
-	st.used = true
-	st.group, st.by, st.season = r.U32(), names.ID(r.U32()), r.U32()
-	st.last, st.touched, st.due = r.Varint(), r.Varint(), r.Varint()
-	if st.group >= e.groups.Limit() || int64(st.by) > int64(e.names.Len()) || st.season > seasons {
-		r.Fail("series %d of group %d, name %d and season %d", i, st.group, st.by, st.season)
-		return
-	}
-	if raw := r.Raw(series.CoreBytes); raw != nil {
-		if _, err := st.core.Decode(raw); err != nil {
-			r.Fail("series %d: %v", i, err)
-		}
-	}
-	if st.season != 0 && r.Err() == nil {
-		if raw := r.Raw(series.SeasonBytes); raw != nil {
-			if _, err := s.seasons.Mut(st.season - 1).Decode(raw); err != nil {
-				r.Fail("season of series %d: %v", i, err)
-			}
-		}
-	}
-	if st.due != never {
-		s.wheel.Add(i, st.due)
+		e.groupByID[groupKey{g.unit, g.partition}] = i
 	}
 }

@@ -3,7 +3,7 @@ package engine
 import (
 	"math"
 
-	"tidemark/engine/series"
+	"tidemark/engine/spec"
 )
 
 // Standing is how unusual a series is while its bucket is still filling.
@@ -12,7 +12,7 @@ type Standing struct{ Score, Novelty float64 }
 
 // Standing judges the open bucket of the last record that was applied, as of
 // that record: the highest scores among the series that the record went to. A
-// record that went nowhere has none. filled says that no more records of these
+// record that went nowhere has none, nor have series that are judged together. filled says that no more records of these
 // series are expected in the bucket, so that nothing is made up for the rest of
 // it. It changes nothing.
 func (e *Engine) Standing(filled bool) Standing {
@@ -23,13 +23,13 @@ func (e *Engine) Standing(filled bool) Standing {
 	}
 	last := len(s.keep) - 1
 	share := 1.0
-	for d := range e.columns.detectors {
+	for u := range e.units {
 		n := last
-		if !e.columns.detectors[d].split() {
+		if !e.columns.units[u].split() {
 			n = 0
 		}
-		r := s.refs[d][n]
-		if !r.ok {
+		r := s.refs[u][n]
+		if !r.ok || e.units[u].kind != spec.Scalar || e.units[u].together() {
 			continue
 		}
 		at := (e.totals.LatestRecord - e.clock.LastFinalizedMs) / e.clock.SpanMs
@@ -42,27 +42,12 @@ func (e *Engine) Standing(filled bool) Standing {
 		}
 		shard := e.shards[r.shard]
 		open := shard.open[at]
-		v, _, _ := shard.judgeOpen(e, open.At(open.Cell(r.series)), start, share)
+		v, _, _, ok := shard.judgeOpen(e, open, open.Cell(r.series), start, share)
+		if !ok {
+			continue
+		}
 		top.Score = math.Max(top.Score, v.Score)
 		top.Novelty = math.Max(top.Novelty, v.NoveltyScore)
 	}
 	return top
-}
-
-// catchUp is a series with its season as they are at a bucket's start: the
-// silence before it learned, on copies.
-func (s *shard) catchUp(e *Engine, i uint32, start int64) (state, *series.Season) {
-	st := *s.cores.Get(i)
-	season := s.seasonOf(&st)
-	d := e.groups.Get(st.group).detector
-	owed := start/e.clock.SpanMs - 1 - st.last
-	if !e.config.Detectors[d].Function.ZeroWhenEmpty() || st.last == math.MinInt64 || owed <= 0 {
-		return st, season
-	}
-	if season != nil {
-		own := *season
-		season = &own
-	}
-	e.params[d].LearnZeros(&st.core, season, (st.last+1)*e.clock.SpanMs, owed)
-	return st, season
 }

@@ -63,8 +63,48 @@ type Detector struct {
 	OverFieldName       string `json:"over_field_name,omitzero"`
 	PartitionFieldName  string `json:"partition_field_name,omitzero"`
 	UseNull             bool   `json:"use_null,omitzero"`
+	// ExcludeFrequent is all, by, over or none: values that are there all the
+	// time are let be.
+	ExcludeFrequent string `json:"exclude_frequent,omitzero"`
+	CustomRules     []Rule `json:"custom_rules,omitempty"`
 	// DetectorIndex is the detector's place in the list; the server sets it.
 	DetectorIndex int `json:"detector_index"`
+}
+
+// Rule changes what happens with values that all its conditions and its whole
+// scope apply to.
+type Rule struct {
+	// Actions are skip_result, the default, skip_model_update and
+	// force_time_shift.
+	Actions []string `json:"actions"`
+	// Scope tells by the value of a by, over or partition field.
+	Scope      map[string]RuleScope `json:"scope,omitempty"`
+	Conditions []RuleCondition      `json:"conditions,omitempty"`
+	Params     *RuleParams          `json:"params,omitzero"`
+}
+
+// RuleScope holds for the values of a filter (include) or for all others.
+type RuleScope struct {
+	FilterID   string `json:"filter_id"`
+	FilterType string `json:"filter_type"`
+}
+
+// RuleCondition compares actual, typical, diff_from_typical or time (seconds)
+// with a value by gt, gte, lt or lte.
+type RuleCondition struct {
+	AppliesTo string  `json:"applies_to"`
+	Operator  string  `json:"operator"`
+	Value     float64 `json:"value"`
+}
+
+// RuleParams says what force_time_shift does.
+type RuleParams struct {
+	ForceTimeShift *TimeShift `json:"force_time_shift,omitzero"`
+}
+
+// TimeShift is how far the model's clock is moved, in seconds.
+type TimeShift struct {
+	TimeShiftAmount int64 `json:"time_shift_amount"`
 }
 
 // AnalysisLimits bound what a job may use.

@@ -67,6 +67,7 @@ type Bucket struct {
 	shares []Share
 	byName table // series → cell
 	byKey  table // share key → share
+	extras []*Extra
 	// Lost counts shares that had no room.
 	Lost int64
 }
@@ -147,6 +148,8 @@ func (b *Bucket) Empty() bool { return len(b.cells) == 0 }
 // Clear forgets everything gathered; its memory is kept for the next bucket.
 func (b *Bucket) Clear() {
 	b.cells, b.shares, b.Lost = b.cells[:0], b.shares[:0], 0
+	clear(b.extras)
+	b.extras = b.extras[:0]
 	b.byName.clear()
 	b.byKey.clear()
 }
@@ -181,7 +184,13 @@ func (b *Bucket) putShare(owner uint32, s Share) {
 
 // Bytes is the memory charged, a pure function of what was gathered.
 func (b *Bucket) Bytes() int64 {
-	return int64(len(b.cells))*cellBytes + int64(len(b.shares))*shareBytes
+	total := int64(len(b.cells))*cellBytes + int64(len(b.shares))*shareBytes
+	for _, x := range b.extras {
+		if x != nil {
+			total += x.Bytes()
+		}
+	}
+	return total
 }
 
 // Append encodes what was gathered.
@@ -197,7 +206,7 @@ func (b *Bucket) Append(dst []byte) []byte {
 		dst = codec.AppendU32(codec.AppendU32(s.append(dst), s.Owner), uint32(s.Value))
 		dst = codec.AppendUvarint(dst, uint64(s.Field))
 	}
-	return dst
+	return b.appendExtras(dst)
 }
 
 func (c *Cell) append(dst []byte) []byte {
@@ -238,12 +247,19 @@ func Decode(r *codec.Reader, series uint32, values int) *Bucket {
 		}
 		b.putShare(s.Owner, s)
 	}
+	b.decodeExtras(r)
 	return b
 }
 
 // Clone copies what was gathered, for a snapshot.
 func (b *Bucket) Clone() *Bucket {
-	return &Bucket{cells: append([]Cell(nil), b.cells...), shares: append([]Share(nil), b.shares...), Lost: b.Lost}
+	c := &Bucket{cells: append([]Cell(nil), b.cells...), shares: append([]Share(nil), b.shares...), Lost: b.Lost}
+	for i, x := range b.extras {
+		if x != nil {
+			*c.Extra(uint32(i), x.Kind) = *x.Clone()
+		}
+	}
+	return c
 }
 
 // table is an open-addressing index of 1-based numbers.

@@ -43,6 +43,23 @@ type Record struct {
 	HasPartition, HasBy, HasOver bool
 	Influencers                  []RecordInfluencer
 	Explanation                  Explanation
+	// Causes are the values that make a member of a population stand out, the
+	// least probable first; By is absent if there are several.
+	Causes []Cause
+	// ActualPlace and TypicalPlace take the place of Typical and Actual.
+	ActualPlace, TypicalPlace Place
+	HasPlace                  bool
+}
+
+// Place is a point on earth in degrees.
+type Place struct{ Lat, Lon float64 }
+
+// Cause is one value of a member of a population.
+type Cause struct {
+	LogProb         float64
+	By              string
+	HasBy           bool
+	Typical, Actual float64
 }
 
 // RecordInfluencer lists the values of one influencer field that share the
@@ -68,6 +85,8 @@ type Explanation struct {
 	// Extrapolated is true if the probability lies beyond what the series'
 	// history can support.
 	Extrapolated bool
+	// FirstOccurrence is true if a rare value was never there before.
+	FirstOccurrence bool
 }
 
 // BucketInfluencer aggregates one influencer field, or "bucket_time".

@@ -163,7 +163,7 @@ func (c *Core) doubles() [20]*float64 {
 }
 
 func (c *Core) singles() [4]*float32 {
-	return [...]*float32{&c.inverse, &c.inverse2, &c.error2, &c.errorInverse}
+	return [...]*float32{&c.records.x, &c.records.xx, &c.records.y, &c.records.xy}
 }
 
 func (k *coder) tail(t *tail) {
@@ -220,7 +220,7 @@ func (c *Core) sound() bool {
 		}
 	}
 	for _, x := range c.singles() {
-		if !possible(*x) {
+		if !(math.Abs(float64(*x)) <= mostState) {
 			return false
 		}
 	}

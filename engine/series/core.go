@@ -41,8 +41,8 @@ type Core struct {
 
 	err [experts]float64 // aged mean absolute error
 
-	// The dependence of scatter on the number of records, see records.go.
-	inverse, inverse2, error2, errorInverse float32
+	// The dependence on the number of records, see records.go.
+	records records
 
 	meanCount float64 // plain mean, for counts
 

@@ -34,17 +34,21 @@ type Verdict struct {
 	Extrapolated bool
 	// Incomplete: the score was lowered because the bucket is still filling.
 	Incomplete bool
+	// First: what occurs has never occurred before.
+	First bool
 	// Ready: enough was seen to report anything.
 	Ready bool
 
 	// What Learn needs and Judge already computed.
 	raw                   float64 // ranking evidence before its own tail
+	single, multi         float64 // evidence of the bucket alone, of several
 	zA, zB, zC            float64 // sided
 	drift                 float64
 	short, long           float64
 	sigma, scale          float64
 	hourScatter, hourLong float64
 	countScale            float64
+	growth                float64 // what the number of records adds
 	below, above          float64 // tolerance next to a step of the season
 	dayPlace, weekPlace   place
 	dayCurve, weekCurve   float64
@@ -64,16 +68,28 @@ const normalFromMeanAbs = 1.2533141373155003
 // nil until the series has a season. It changes nothing.
 func (p *Params) Judge(c *Core, s *Season, x Sample) Verdict {
 	var v Verdict
+	actual := num.Clamp(x.Value, -largest, largest)
+	x.Value = p.enter(x)
 	p.predict(c, s, x, &v)
-	if c.seen == 0 || math.IsNaN(x.Value) {
-		v.Actual = num.Clamp(x.Value, -largest, largest)
-		if math.IsNaN(x.Value) {
-			v.Actual = v.Typical
-		}
-		return v
+	if c.seen > 0 && !math.IsNaN(x.Value) {
+		p.judge(c, num.Clamp(x.Value, -largest, largest), &v)
 	}
-	p.judge(c, num.Clamp(x.Value, -largest, largest), &v)
+	p.restore(&v)
+	v.Actual = actual
+	if math.IsNaN(actual) {
+		v.Actual = v.Typical
+	}
 	return v
+}
+
+// restore brings what a verdict shows back to the units of the values.
+func (p *Params) restore(v *Verdict) {
+	if p.curve == linear {
+		return
+	}
+	for _, y := range [...]*float64{&v.Typical, &v.Lower, &v.Upper} {
+		*y = p.curve.out(*y)
+	}
 }
 
 // predict fills in what the model expects at the time of x.
@@ -92,6 +108,9 @@ func (p *Params) predict(c *Core, s *Season, x Sample, v *Verdict) {
 		v.short = v.pred[best(c, 0, expDayLast)]
 		v.long = c.slow
 	}
+	v.growth = p.growth(c, x.Count)
+	v.short += v.growth
+	v.long += v.growth
 	floor := scaleFloor(c.meanAbs)
 	recent, lasting := normalFromMeanAbs*c.recent, normalFromMeanAbs*c.lasting*v.hourScatter
 	v.countScale = p.countScale(c, x.Count)
@@ -150,10 +169,9 @@ func best(c *Core, from, to int) int {
 
 // judge fills in the verdict about the finite value x.
 func (p *Params) judge(c *Core, x float64, v *Verdict) {
-	v.Actual = x
 	zA := beyond(x-v.short, v.below, v.above) / v.sigma
 	// Staying at a new level, or coming back from it, is no second surprise.
-	if again := (x - c.last) / v.sigma; math.Abs(again) < math.Abs(zA) {
+	if again := (x - c.last - v.growth) / v.sigma; math.Abs(again) < math.Abs(zA) {
 		zA = again
 	}
 	zB := beyond(x-v.long, v.below, v.above) / v.scale
@@ -170,6 +188,7 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 	if p.rare(c, v) {
 		alone = 0
 	}
+	v.single, v.multi = v.raw, alone
 	fromLong := alone > v.raw
 	v.raw = math.Max(v.raw, alone)
 	most := p.boundRare(c, x, v)
@@ -273,8 +292,9 @@ const (
 // novelty is how far the strongest of six features leaves the range it has
 // had, 0 to maxNovelty.
 func (p *Params) novelty(c *Core, x float64, v *Verdict) float64 {
-	smooth := num.Toward(c.fast, p.gainFast, x)
-	v.feature = [features]float64{x, smooth, x - c.last, x - v.long, x - c.mid, x - v.short}
+	level := x - v.growth
+	smooth := num.Toward(c.fast, p.gainFast, level)
+	v.feature = [features]float64{level, smooth, level - c.last, x - v.long, level - c.mid, x - v.short}
 	most := 0.0
 	for i, f := range v.feature {
 		width := c.high[i] - c.low[i] + scaleFloor(c.meanAbs)

@@ -25,6 +25,7 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 	if !num.Finite(x.Value) || math.Abs(x.Value) > largest {
 		return
 	}
+	x.Value = p.enter(x)
 	value := x.Value
 	if c.seen == 0 {
 		p.learnFirst(c, value, x.StartMs)
@@ -33,6 +34,13 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 	p.learnTails(c, v)
 	p.learnRanges(c, v)
 	p.learnRecords(c, x, v)
+	if v.growth != 0 {
+		// What the level is without the records' part.
+		value -= v.growth
+		x.Value = value
+		v.short -= v.growth
+		v.long -= v.growth
+	}
 
 	e := value - v.short
 	clipped := e

@@ -80,8 +80,9 @@ type Params struct {
 	counts  bool // values are numbers of records
 	zeros   bool // empty buckets are zeros
 	sums    bool // partial buckets hold part of the value
-	mean    bool // the value's variance depends on the number of records
-	extreme bool // min, max
+	sampled bool // the value's variance depends on the number of records
+	grows   bool // the value's expectation depends on the number of records
+	curve   curve
 
 	daySlots, weekSlots       int
 	daySlotSec, weekSlotSec   float64
@@ -108,8 +109,9 @@ func NewParams(fn spec.Function, bucketSpanMs int64) *Params {
 		counts:  fn.CountsRecords(),
 		zeros:   fn.ZeroWhenEmpty(),
 		sums:    fn.CountsRecords() || base == spec.Sum || base == spec.NonNullSum,
-		mean:    base == spec.Mean,
-		extreme: base == spec.Min || base == spec.Max,
+		sampled: base == spec.Mean || base == spec.Median || base == spec.Varp,
+		grows:   base == spec.Min || base == spec.Max || base == spec.DistinctCount || base == spec.InfoContent,
+		curve:   curveOf(base),
 	}
 	p.bucketsADay = day / span
 	if span <= day/2 {

@@ -83,13 +83,22 @@ func (t *tail) logTail(z float64) float64 {
 // buckets that excesses must lie apart to be events of their own; seen is the
 // number of buckets before this one.
 func (t *tail) learn(z, crowdGain, seen float64) {
-	u, mean := float64(t.threshold), math.Max(float64(t.mean), 1e-6)
-	vote := 0.0
 	crowd := float64(t.crowd) * (1 - crowdGain)
-	step := -tailShare
-	if z > u {
-		vote = 1 / (1 + crowd)
+	vote := 1 / (1 + crowd)
+	if z > float64(t.threshold) {
 		crowd++
+	}
+	t.crowd = float32(crowd)
+	t.learnVote(z, vote, seen)
+}
+
+// learnVote takes one z that has a vote of this weight if it is an excess.
+func (t *tail) learnVote(z, vote, seen float64) {
+	u, mean := float64(t.threshold), math.Max(float64(t.mean), 1e-6)
+	step := -tailShare
+	if z <= u {
+		vote = 0
+	} else {
 		step += 1
 		y := min(z-u, cutExcess*mean, mostExcess)
 		g := vote * num.Gain(float64(t.excesses)+priorExcesses, tailMemory)
@@ -97,7 +106,6 @@ func (t *tail) learn(z, crowdGain, seen float64) {
 		t.square = float32(num.Toward(float64(t.square), g, y*y))
 		t.excesses = float32(math.Min(float64(t.excesses)+vote, tailMemory))
 	}
-	t.crowd = float32(crowd)
 	g := num.Gain(seen+50, tailMemory/tailShare)
 	t.rate = float32(math.Max(num.Toward(float64(t.rate), g, vote), 1e-5))
 	t.threshold = float32(num.Clamp(u+2*mean*step*math.Max(0.02, 1/(seen+1)), 0.05, 1e6))

@@ -11,10 +11,14 @@ func (j *Job) Append(dst []byte) []byte {
 	dst = codec.AppendUvarint(dst, uint64(len(j.Detectors)))
 	for i := range j.Detectors {
 		d := &j.Detectors[i]
-		for _, s := range []string{string(d.Function), d.FieldName, d.ByField, d.OverField, d.PartitionField} {
+		for _, s := range []string{string(d.Function), d.FieldName, d.ByField, d.OverField, d.PartitionField, d.ExcludeFrequent} {
 			dst = codec.AppendString(dst, s)
 		}
 		dst = codec.AppendBool(dst, d.UseNull)
+		dst = codec.AppendUvarint(dst, uint64(len(d.Rules)))
+		for n := range d.Rules {
+			dst = d.Rules[n].append(dst)
+		}
 	}
 	dst = codec.AppendUvarint(dst, uint64(len(j.Influencers)))
 	for _, f := range j.Influencers {
@@ -36,10 +40,13 @@ func Decode(r *codec.Reader) *Job {
 	for i := range j.Detectors {
 		d := &j.Detectors[i]
 		d.Function = Function(r.Text())
-		for _, s := range []*string{&d.FieldName, &d.ByField, &d.OverField, &d.PartitionField} {
+		for _, s := range []*string{&d.FieldName, &d.ByField, &d.OverField, &d.PartitionField, &d.ExcludeFrequent} {
 			*s = r.Text()
 		}
 		d.UseNull = r.Bool()
+		for n := r.Count(4); n > 0 && r.Err() == nil; n-- {
+			d.Rules = append(d.Rules, decodeRule(r))
+		}
 	}
 	if n := r.Count(1); n > 0 {
 		j.Influencers = make([]string, n)

@@ -36,9 +36,20 @@ type Detector struct {
 	ByField        string
 	OverField      string
 	PartitionField string
+	// ExcludeFrequent lets series that are there all the time be: "by", "over",
+	// "all", or "" for none.
+	ExcludeFrequent string
 	// UseNull makes a record without the by or partition field count as the
 	// empty value instead of being ignored by this detector.
 	UseNull bool
+	// Rules are applied in order; all that apply have effect.
+	Rules []Rule
+}
+
+// Same reports whether two detectors learn the same: rules may differ.
+func (d *Detector) Same(o *Detector) bool {
+	return d.Function == o.Function && d.FieldName == o.FieldName && d.ByField == o.ByField && d.OverField == o.OverField &&
+		d.PartitionField == o.PartitionField && d.UseNull == o.UseNull
 }
 
 // Columns returns the distinct columns that batches for this job carry: first
@@ -48,7 +59,11 @@ func (j *Job) Columns() (numbers, texts []string) {
 	numbers = appendOnce(numbers, j.SummaryCountField)
 	for i := range j.Detectors {
 		d := &j.Detectors[i]
-		numbers = appendOnce(numbers, d.FieldName)
+		if d.Function.ReadsText() {
+			texts = appendOnce(texts, d.FieldName)
+		} else {
+			numbers = appendOnce(numbers, d.FieldName)
+		}
 		texts = appendOnce(texts, d.PartitionField)
 		texts = appendOnce(texts, d.ByField)
 		texts = appendOnce(texts, d.OverField)
@@ -89,6 +104,11 @@ func (j *Job) Validate() error {
 	for i := range j.Detectors {
 		if !j.Detectors[i].Function.Known() {
 			return fmt.Errorf("detector %d: unknown function %q", i, j.Detectors[i].Function)
+		}
+		for n := range j.Detectors[i].Rules {
+			if err := j.Detectors[i].Rules[n].validate(); err != nil {
+				return fmt.Errorf("detector %d: %w", i, err)
+			}
 		}
 	}
 	return nil

@@ -13,7 +13,7 @@ var layers = [][]string{
 	{"engine/num", "engine/codec", "wire", "internal/durable", "internal/invariants", "internal/logger"},
 	{"engine/dist", "engine/sketch", "engine/spec", "engine/result", "engine/pages", "engine/names", "engine/wheel"},
 	{"engine/record"},
-	{"engine/entry", "engine/bucket", "engine/rule", "engine/series"},
+	{"engine/entry", "engine/bucket", "engine/rule", "engine/series", "engine/clockmodel", "engine/place", "engine/rarity", "engine/category"},
 	{"engine/gather"},
 	{"engine/model"},
 	{"engine/score"},

@@ -49,7 +49,7 @@ func Parse(raw []byte) (*Run, error) {
 		return nil, err
 	}
 	r := &Run{Job: job, engine: engine.New(engine.Options{})}
-	if r.spec, err = document.SpecOf(job); err != nil {
+	if r.spec, err = document.SpecOf(job, nil); err != nil {
 		return nil, err
 	}
 	field, format := document.TimeOf(job)

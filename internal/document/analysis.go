@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"tidemark/engine/spec"
 	"tidemark/wire"
 	"tidemark/wire/strict"
 )
@@ -40,6 +41,7 @@ func (d *draft) analysisConfig(r *strict.Reader) error {
 	for _, step := range []func() error{
 		func() error { return d.times(span, latency, window) },
 		func() error { return checkDetectors(c.Detectors) },
+		func() error { return checkSummary(c) },
 		func() error { return checkInfluencers(c) },
 		func() error { return checkNesting(c) },
 	} {
@@ -161,6 +163,16 @@ func checkInfluencers(c *wire.AnalysisConfig) error {
 	c.Influencers = kept
 	if c.SummaryCountFieldName != "" {
 		return checkFieldName("summary_count_field_name", c.SummaryCountFieldName)
+	}
+	return nil
+}
+
+// checkSummary: a metric needs the values themselves.
+func checkSummary(c *wire.AnalysisConfig) error {
+	for i := range c.Detectors {
+		if c.SummaryCountFieldName != "" && c.Detectors[i].Function == string(spec.Metric) {
+			return wire.Refuse(wire.TypeStatus, "The 'metric' function cannot be used in jobs that will take pre-summarized input; use mean, min and max")
+		}
 	}
 	return nil
 }

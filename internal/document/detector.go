@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/go-json-experiment/json"
+
 	"tidemark/engine/spec"
 	"tidemark/wire"
 	"tidemark/wire/strict"
@@ -12,23 +14,16 @@ import (
 // categoryField stands for the category of a message in the API.
 const categoryField = "mlcategory"
 
-// laterFunctions are functions of the API that this release does not compute.
-// Their high_ and low_ variants are listed too, because not every combination
-// exists.
-var laterFunctions = map[string]bool{
-	"distinct_count": true, "high_distinct_count": true, "low_distinct_count": true,
-	"dc": true, "high_dc": true, "low_dc": true,
-	"rare": true, "freq_rare": true,
-	"info_content": true, "high_info_content": true, "low_info_content": true,
-	"metric": true,
-	"median": true, "high_median": true, "low_median": true,
-	"varp": true, "high_varp": true, "low_varp": true,
-	"time_of_day": true, "time_of_week": true,
-	"lat_long": true,
-}
-
-// computed lists the functions of this release for messages.
-const computed = "count, non_zero_count, sum, non_null_sum, mean (each also with high_ or low_ in front), min and max"
+// functionNames lists the functions for messages.
+var functionNames = func() string {
+	var names []string
+	for _, f := range spec.Functions() {
+		if f.Base() == f {
+			names = append(names, string(f))
+		}
+	}
+	return strings.Join(names, ", ")
+}()
 
 // detectors reads the list; each one is checked as it is read, so that the
 // place of an error is the detector's.
@@ -46,11 +41,10 @@ func (d *draft) detectors(r *strict.Reader) error {
 
 func readDetector(r *strict.Reader) (wire.Detector, error) {
 	var x wire.Detector
-	exclude := "none"
-	if err := strict.Object("detectors", detectorFields(&x, &exclude))(r); err != nil {
+	if err := strict.Object("detectors", detectorFields(&x))(r); err != nil {
 		return x, err
 	}
-	if err := checkDetector(&x, strings.ToLower(exclude)); err != nil {
+	if err := checkDetector(&x); err != nil {
 		return x, err
 	}
 	if x.DetectorDescription == "" {
@@ -59,7 +53,7 @@ func readDetector(r *strict.Reader) (wire.Detector, error) {
 	return x, nil
 }
 
-func detectorFields(x *wire.Detector, exclude *string) strict.Fields {
+func detectorFields(x *wire.Detector) strict.Fields {
 	return strict.Fields{
 		"detector_description": text(&x.DetectorDescription),
 		"function":             strict.Text(&x.Function),
@@ -68,8 +62,8 @@ func detectorFields(x *wire.Detector, exclude *string) strict.Fields {
 		"over_field_name":      strict.TextOrNull(&x.OverFieldName),
 		"partition_field_name": strict.TextOrNull(&x.PartitionFieldName),
 		"use_null":             strict.Bool(&x.UseNull),
-		"exclude_frequent":     strict.TextOrNull(exclude),
-		"custom_rules":         emptyList("custom_rules are not applied yet; leave them out"),
+		"exclude_frequent":     strict.TextOrNull(&x.ExcludeFrequent),
+		"custom_rules":         rules(&x.CustomRules),
 		// The server numbers detectors; the number is taken so that a
 		// configuration read with GET can be sent again.
 		"detector_index": strict.Int(new(int64)),
@@ -80,16 +74,15 @@ func detectorFields(x *wire.Detector, exclude *string) strict.Fields {
 // ParseJob. The error is a *wire.Refusal.
 func CheckDetector(body []byte) error {
 	var x wire.Detector
-	exclude := "none"
-	if err := strict.Parse(body, "detector", detectorFields(&x, &exclude)); err != nil {
+	if err := strict.Parse(body, "detector", detectorFields(&x)); err != nil {
 		return err
 	}
-	return checkDetector(&x, strings.ToLower(exclude))
+	return checkDetector(&x)
 }
 
 // checkDetector follows the order in which clients know the rules to be
 // checked, and expands the function's short name.
-func checkDetector(x *wire.Detector, exclude string) error {
+func checkDetector(x *wire.Detector) error {
 	f, err := function(x.Function)
 	if err != nil {
 		return err
@@ -120,53 +113,59 @@ func checkDetector(x *wire.Detector, exclude string) error {
 			return wire.Refuse(wire.TypeStatus, "'%s' is not a permitted value for %s: the name is reserved", s.name, s.role)
 		}
 	}
-	return checkComputed(x, exclude)
+	if x.ByFieldName == categoryField || x.OverFieldName == categoryField || x.PartitionFieldName == categoryField || x.FieldName == categoryField {
+		return mlcategory("a detector")
+	}
+	if err := checkExclude(x); err != nil {
+		return err
+	}
+	return checkRules(x, f)
 }
 
 func function(name string) (spec.Function, error) {
-	lower := strings.ToLower(name)
-	f, known := spec.ParseFunction(lower)
+	f, known := spec.ParseFunction(name)
 	switch {
 	case name == "":
-		return "", wire.Refuse(wire.TypeStatus, "A detector must name its function; this release computes %s", computed)
+		return "", wire.Refuse(wire.TypeStatus, "A detector must name its function, one of %s", functionNames)
 	case known:
 		return f, nil
-	case laterFunctions[lower]:
-		return "", wire.Refuse(wire.TypeStatus, "The function '%s' is not supported by this release; it computes %s", lower, computed)
 	}
-	return "", wire.Refuse(wire.TypeStatus, "Unknown function '%s'; this release computes %s", wire.Clip(name), computed)
+	return "", wire.Refuse(wire.TypeStatus, "Unknown function '%s'; known are %s, and high_ and low_ in front of most", wire.Clip(name), functionNames)
 }
 
 // checkUse holds which fields a function needs and which it cannot have.
 func checkUse(x *wire.Detector, f spec.Function) error {
-	counts := f.CountsRecords()
-	switch {
-	case !counts && x.FieldName == "" && x.ByFieldName == "" && x.OverFieldName == "":
+	if !f.CountsRecords() && f.Kind() != spec.ClockTime && x.FieldName == "" && x.ByFieldName == "" && x.OverFieldName == "" {
 		return wire.Refuse(wire.TypeStatus, "Unless a count or temporal function is used one of field_name, by_field_name or over_field_name must be set; "+
-			"'%s' needs a field_name", f)
-	case f.NeedsField() && x.FieldName == "":
-		return wire.Refuse(wire.TypeStatus, "field_name must be set when the '%s' function is used", f)
-	case !f.NeedsField() && x.FieldName != "":
-		return wire.Refuse(wire.TypeStatus, "field_name cannot be used with function '%s': it counts records; leave it out, or use sum or mean of '%s'", f, wire.Clip(x.FieldName))
-	case f.Base() == spec.NonZeroCount && x.OverFieldName != "":
-		return wire.Refuse(wire.TypeStatus, "over_field_name cannot be used with function '%s'", f)
+			"'%s' needs one", f)
+	}
+	for _, r := range []struct {
+		name, value string
+		rule        spec.FieldRule
+		remedy      string
+	}{
+		{"field_name", x.FieldName, f.Field(), "it looks at no value; leave it out, or use a function of values such as mean or sum"},
+		{"by_field_name", x.ByFieldName, f.By(), ""},
+		{"over_field_name", x.OverFieldName, f.Over(), "leave it out, or use count"},
+	} {
+		switch {
+		case r.rule == spec.Required && r.value == "":
+			return wire.Refuse(wire.TypeStatus, "%s must be set when the '%s' function is used", r.name, f)
+		case r.rule == spec.Prohibited && r.value != "":
+			return wire.Refuse(wire.TypeStatus, "%s cannot be used with function '%s': %s", r.name, f, r.remedy)
+		}
 	}
 	return nil
 }
 
-// checkComputed refuses what is right by the rules and not computed yet.
-func checkComputed(x *wire.Detector, exclude string) error {
-	switch {
-	case x.OverFieldName != "":
-		return wire.Refuse(wire.TypeStatus, "over_field_name is not supported by this release: entities are not compared with each other yet; use by_field_name or partition_field_name to compare each with its own past")
-	case x.ByFieldName == categoryField || x.PartitionFieldName == categoryField || x.FieldName == categoryField:
-		return mlcategory("a detector")
-	case exclude == "all" || exclude == "by" || exclude == "over":
-		return wire.Refuse(wire.TypeStatus, "exclude_frequent is not supported by this release; leave it out")
-	case exclude != "none" && exclude != "":
-		return wire.Refuse(wire.TypeStatus, "exclude_frequent must be one of all, none, by, over; actual was '%s'", wire.Clip(exclude))
+// checkExclude holds what exclude_frequent can be.
+func checkExclude(x *wire.Detector) error {
+	switch lower := strings.ToLower(x.ExcludeFrequent); lower {
+	case "", "none", "all", "by", "over":
+		x.ExcludeFrequent = lower
+		return nil
 	}
-	return nil
+	return wire.Refuse(wire.TypeStatus, "exclude_frequent must be one of all, none, by, over; actual was '%s'", wire.Clip(x.ExcludeFrequent))
 }
 
 func mlcategory(where string) error {
@@ -178,13 +177,18 @@ func checkDetectors(list []wire.Detector) error {
 	if len(list) == 0 {
 		return wire.Refuse(wire.TypeStatus, "No detectors configured; an analysis_config needs at least one, such as {\"function\":\"count\"}")
 	}
-	seen := make(map[wire.Detector]bool, len(list))
+	seen := make(map[string]bool, len(list))
 	for _, x := range list {
 		x.DetectorIndex = 0
-		if seen[x] {
+		raw, err := json.Marshal(x, json.Deterministic(true))
+		if err != nil {
+			return err
+		}
+		key := string(raw)
+		if seen[key] {
 			return wire.Refuse(wire.TypeIllegalArgument, "Duplicate detectors are not allowed: [%s]; remove one, or give them different descriptions", wire.Clip(x.DetectorDescription))
 		}
-		seen[x] = true
+		seen[key] = true
 	}
 	return nil
 }
@@ -207,6 +211,9 @@ func describe(x *wire.Detector) string {
 	}
 	if x.UseNull {
 		b.WriteString(" usenull=true")
+	}
+	if x.ExcludeFrequent != "" && x.ExcludeFrequent != "none" {
+		b.WriteString(" excludefrequent=" + x.ExcludeFrequent)
 	}
 	if x.PartitionFieldName != "" {
 		b.WriteString(" partitionfield=" + quoted(x.PartitionFieldName))

@@ -69,12 +69,20 @@ func (o *object) texts(name string, values []string) {
 // number is a list of one number, as typical and actual are given. Not a number
 // leaves it out.
 func (o *object) number(name string, value float64) {
-	if math.IsNaN(value) {
-		return
+	if !math.IsNaN(value) {
+		o.numbers(name, value)
 	}
+}
+
+func (o *object) numbers(name string, values ...float64) {
 	o.name(name)
 	o.b = append(o.b, '[')
-	o.b = appendFloat(o.b, value)
+	for i, v := range values {
+		if i > 0 {
+			o.b = append(o.b, ',')
+		}
+		o.b = appendFloat(o.b, v)
+	}
 	o.b = append(o.b, ']')
 }
 

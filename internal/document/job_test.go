@@ -42,7 +42,7 @@ func TestWholeConfiguration(t *testing.T) {
 		"analysis_config":{"bucket_span":"600s","latency":"120s","summary_count_field_name":"n","model_prune_window":"20m","multivariate_by_fields":false,
 			"per_partition_categorization":{"enabled":false},"categorization_filters":[],
 			"detectors":[
-				{"detector_description":"Sum of total","function":"SUM","field_name":"total","detector_index":7,"custom_rules":[],"exclude_frequent":"none"},
+				{"detector_description":"Sum of total","function":"SUM","field_name":"total","detector_index":7,"custom_rules":[{"actions":["SKIP_RESULT"],"conditions":[{"applies_to":"actual","operator":"lt","value":"10"}]}],"exclude_frequent":"none"},
 				{"function":"high_avg","field_name":"response time","by_field_name":"service","partition_field_name":"host.name","use_null":true},
 				{"function":"low_nzc","by_field_name":"service"}],
 			"influencers":["service","host.name","service"]},
@@ -58,7 +58,7 @@ func TestWholeConfiguration(t *testing.T) {
 	got, _ := json.Marshal(j)
 	want := `{"job_id":"total-requests","job_type":"anomaly_detector","job_version":"9.5.0","groups":["g1","g.2"],"description":"Total sum of requests",` +
 		`"analysis_config":{"bucket_span":"10m","latency":"2m","summary_count_field_name":"n","detectors":[` +
-		`{"detector_description":"Sum of total","function":"sum","field_name":"total","detector_index":0},` +
+		`{"detector_description":"Sum of total","function":"sum","field_name":"total","exclude_frequent":"none","custom_rules":[{"actions":["skip_result"],"conditions":[{"applies_to":"actual","operator":"lt","value":10}]}],"detector_index":0},` +
 		`{"detector_description":"high_mean(\"response time\") by service usenull=true partitionfield=\"host.name\"","function":"high_mean","field_name":"response time","by_field_name":"service","partition_field_name":"host.name","use_null":true,"detector_index":1},` +
 		`{"detector_description":"low_non_zero_count by service","function":"low_non_zero_count","by_field_name":"service","detector_index":2}],` +
 		`"influencers":["service","host.name"],"model_prune_window":"20m"},` +
@@ -69,7 +69,7 @@ func TestWholeConfiguration(t *testing.T) {
 	if string(got) != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
-	s, err := document.SpecOf(j)
+	s, err := document.SpecOf(j, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,12 +177,17 @@ func TestRefusals(t *testing.T) {
 		{"empty influencer", conf(`"influencers":[""],` + oneCount), nested, "influencers must not contain an empty name"},
 		{"summary count name", conf(`"summary_count_field_name":"\\",` + oneCount), nested, "Invalid field name"},
 
-		{"over", detector(valueField + `,"over_field_name":"o"`), nested, "over_field_name is not supported by this release"},
-		{"rare", detector(`"function":"rare","by_field_name":"b"`), nested, "The function 'rare' is not supported by this release"},
-		{"median", detector(`"function":"HIGH_median","field_name":"b"`), nested, "The function 'high_median' is not supported by this release"},
-		{"exclude frequent", detector(valueField + `,"exclude_frequent":"ALL"`), nested, "exclude_frequent is not supported by this release"},
+		{"rare without by", detector(`"function":"rare","over_field_name":"b"`), nested, "by_field_name must be set when the 'rare' function is used"},
+		{"freq_rare without over", detector(`"function":"freq_rare","by_field_name":"b"`), nested, "over_field_name must be set when the 'freq_rare' function is used"},
+		{"time_of_day of a field", detector(`"function":"time_of_day","field_name":"b"`), nested, "field_name cannot be used with function 'time_of_day'"},
+		{"metric of summaries", conf(`"summary_count_field_name":"n","detectors":[{"function":"metric","field_name":"v"}]`), nested, "The 'metric' function cannot be used in jobs that will take pre-summarized input"},
+		{"empty rule", detector(valueField + `,"custom_rules":[{"actions":["skip_result"]}]`), nested, "at least scope or a condition is required"},
+		{"unknown action", detector(valueField + `,"custom_rules":[{"actions":["drop"],"conditions":[{"applies_to":"time","operator":"gt","value":1}]}]`), nested, "'drop' is no action of a rule"},
+		{"rule about rare values", detector(`"function":"rare","by_field_name":"b","custom_rules":[{"conditions":[{"applies_to":"actual","operator":"gt","value":1}]}]`), nested, "only supports conditions that apply to time"},
+		{"rule about another field", detector(valueField + `,"custom_rules":[{"scope":{"other":{"filter_id":"f"}}}]`), nested, "scope field 'other' is invalid"},
+		{"condition without value", detector(valueField + `,"custom_rules":[{"conditions":[{"applies_to":"actual","operator":"gt"}]}]`), nested, "a condition needs a value"},
+		{"shift by values", detector(valueField + `,"custom_rules":[{"actions":["force_time_shift"],"params":{"force_time_shift":{"time_shift_amount":3600}},"conditions":[{"applies_to":"actual","operator":"gt","value":1}]}]`), nested, "conditions on time only"},
 		{"exclude nonsense", detector(valueField + `,"exclude_frequent":"some"`), nested, "exclude_frequent must be one of"},
-		{"rules", detector(valueField + `,"custom_rules":[{"actions":["skip_result"]}]`), nested, "custom_rules are not applied yet"},
 		{"mlcategory", detector(valueField + `,"by_field_name":"mlcategory"`), nested, "needs categorization_field_name"},
 		{"categories", conf(`"categorization_field_name":"m",` + oneCount), nested, "[analysis_config.categorization_field_name]: not supported by this release"},
 		{"per partition", conf(`"per_partition_categorization":{"enabled":true},` + oneCount), nested, "not supported by this release"},
@@ -283,7 +288,7 @@ func FuzzParseJob(f *testing.F) {
 			}
 			return
 		}
-		s, err := document.SpecOf(j)
+		s, err := document.SpecOf(j, nil)
 		if err != nil {
 			t.Fatalf("%q was taken and cannot run: %v", body, err)
 		}

@@ -127,11 +127,18 @@ func (w *where) record(job *wire.Job, r *result.Record) RecordDoc {
 	o.split("partition", x.PartitionFieldName, r.Partition, r.HasPartition)
 	o.text("function", x.Function)
 	o.text("function_description", describeFunction(x.Function))
-	o.number("typical", r.Typical)
-	o.number("actual", r.Actual)
+	if r.HasPlace {
+		o.numbers("typical", r.TypicalPlace.Lat, r.TypicalPlace.Lon)
+		o.numbers("actual", r.ActualPlace.Lat, r.ActualPlace.Lon)
+	} else {
+		o.number("typical", r.Typical)
+		o.number("actual", r.Actual)
+	}
 	o.optional("field_name", x.FieldName)
 	o.split("over", x.OverFieldName, r.Over, r.HasOver)
+	o.causes(&x, r)
 	o.influences(r.Influencers)
+	o.places(r)
 	o.explanation(r)
 	for _, v := range named {
 		if !reserved[v.Field] {
@@ -147,6 +154,49 @@ func (o *object) split(kind, name, value string, has bool) {
 		o.text(kind+"_field_name", name)
 		o.text(kind+"_field_value", value)
 	}
+}
+
+// causes writes what makes a member of a population stand out.
+func (o *object) causes(x *wire.Detector, r *result.Record) {
+	if len(r.Causes) == 0 {
+		return
+	}
+	o.name("causes")
+	o.b = append(o.b, '[')
+	for i := range r.Causes {
+		c := &r.Causes[i]
+		if i > 0 {
+			o.b = append(o.b, ',')
+		}
+		o.b = append(o.b, '{')
+		o.float("probability", probability(c.LogProb))
+		o.split("by", x.ByFieldName, c.By, c.HasBy)
+		o.split("partition", x.PartitionFieldName, r.Partition, r.HasPartition)
+		o.text("function", x.Function)
+		o.text("function_description", describeFunction(x.Function))
+		o.number("typical", c.Typical)
+		o.number("actual", c.Actual)
+		o.optional("field_name", x.FieldName)
+		o.split("over", x.OverFieldName, r.Over, r.HasOver)
+		o.b = append(o.b, '}')
+	}
+	o.b = append(o.b, ']')
+}
+
+// places writes where something happened and where it usually does.
+func (o *object) places(r *result.Record) {
+	if !r.HasPlace {
+		return
+	}
+	o.name("geo_results")
+	o.b = append(o.b, '{')
+	o.text("actual_point", point(r.ActualPlace))
+	o.text("typical_point", point(r.TypicalPlace))
+	o.b = append(o.b, '}')
+}
+
+func point(p result.Place) string {
+	return strconv.FormatFloat(p.Lat, 'f', 6, 64) + "," + strconv.FormatFloat(p.Lon, 'f', 6, 64)
 }
 
 func (o *object) influences(list []result.RecordInfluencer) {
@@ -184,6 +234,9 @@ func (o *object) explanation(r *result.Record) {
 	}
 	o.boolean("high_variance_penalty", e.HighVariance)
 	o.boolean("incomplete_bucket_penalty", e.IncompleteBucket)
+	if e.FirstOccurrence {
+		o.boolean("by_field_first_occurrence", true)
+	}
 	if e.Extrapolated {
 		o.boolean("extrapolated_tail", true)
 	}

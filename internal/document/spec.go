@@ -8,9 +8,11 @@ import (
 	"tidemark/wire"
 )
 
-// SpecOf returns what the engine needs of a configuration that ParseJob made.
+// SpecOf returns what the engine needs of a configuration that ParseJob made, with
+// the items of the filters that its rules name; filters may be nil if there are
+// none.
 // The error tells what a configuration from elsewhere lacks.
-func SpecOf(j *wire.Job) (*spec.Job, error) {
+func SpecOf(j *wire.Job, filters Filters) (*spec.Job, error) {
 	c := &j.AnalysisConfig
 	s := &spec.Job{SummaryCountField: c.SummaryCountFieldName, Influencers: c.Influencers}
 	for _, d := range []struct {
@@ -43,10 +45,15 @@ func SpecOf(j *wire.Job) (*spec.Job, error) {
 		if !known {
 			return nil, fmt.Errorf("detector %d: the function %q is unknown to this release", i, wire.Clip(x.Function))
 		}
+		var list []spec.Rule
+		for n := range x.CustomRules {
+			list = append(list, specRule(&x.CustomRules[n], x, filters))
+		}
 		s.Detectors = append(s.Detectors, spec.Detector{
+			Rules:    list,
 			Function: f, FieldName: x.FieldName,
 			ByField: x.ByFieldName, OverField: x.OverFieldName, PartitionField: x.PartitionFieldName,
-			UseNull: x.UseNull,
+			UseNull: x.UseNull, ExcludeFrequent: excluded(x.ExcludeFrequent),
 		})
 	}
 	if err := s.Validate(); err != nil {
@@ -65,4 +72,12 @@ func TimeOf(j *wire.Job) (field, format string) {
 		format = defaultTimeFormat
 	}
 	return field, format
+}
+
+// excluded is exclude_frequent as the engine has it, where none is "".
+func excluded(name string) string {
+	if name == "none" {
+		return ""
+	}
+	return name
 }

@@ -32,7 +32,7 @@ type config struct {
 const defaultTimeFormat = "epoch_ms"
 
 func newConfig(w *wire.Job) (*config, error) {
-	s, err := document.SpecOf(w)
+	s, err := document.SpecOf(w, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -102,6 +102,33 @@ func Object(name string, fields Fields) Read {
 	}
 }
 
+// Map reads an object whose members have any names; each is called with a
+// member's name before its value is read.
+func Map(each func(r *Reader, name string) error) Read {
+	return func(r *Reader) error {
+		if kind := r.Kind(); kind != '{' {
+			return r.wrongKind("", "", "an object", kind)
+		}
+		if _, err := r.dec.ReadToken(); err != nil {
+			return r.syntax(err)
+		}
+		for r.Kind() == '"' {
+			token, err := r.dec.ReadToken()
+			if err != nil {
+				return r.syntax(err)
+			}
+			name, at := token.String(), r.next()
+			if err := each(r, name); err != nil {
+				return within(err, at, "", name)
+			}
+		}
+		if _, err := r.dec.ReadToken(); err != nil {
+			return r.syntax(err)
+		}
+		return nil
+	}
+}
+
 // List reads an array of at most limit elements; each is called with the
 // element's number before the element is read.
 func List(limit int, each func(r *Reader, i int) error) Read {

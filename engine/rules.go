@@ -1,0 +1,98 @@
+package engine
+
+import (
+	"math"
+
+	"tidemark/engine/names"
+	"tidemark/engine/series"
+	"tidemark/engine/spec"
+)
+
+// effect is what the rules of a detector do with one value.
+type effect struct{ skipResult, skipUpdate bool }
+
+// rules says what the rules of a series' detector do with a value of the bucket
+// that starts at startMs.
+func (e *Engine) rules(u *unit, st *state, v *series.Verdict, startMs int64) (f effect) {
+	rules := e.config.Detectors[u.detector].Rules
+	for i := range rules {
+		r := &rules[i]
+		if (r.SkipResult || r.SkipUpdate) && e.applies(r, st, v, startMs) {
+			f.skipResult = f.skipResult || r.SkipResult
+			f.skipUpdate = f.skipUpdate || r.SkipUpdate
+		}
+	}
+	return f
+}
+
+func (e *Engine) applies(r *spec.Rule, st *state, v *series.Verdict, startMs int64) bool {
+	for i := range r.Conditions {
+		if c := &r.Conditions[i]; !c.Holds(lookedAt(c, v, startMs)) {
+			return false
+		}
+	}
+	for i := range r.Scope {
+		s := &r.Scope[i]
+		id := names.None
+		switch s.Split {
+		case "by":
+			id = st.by
+		case "over":
+			id = st.over
+		case "partition":
+			id = e.groups.Get(st.group).partition
+		}
+		if id == names.None || !s.Holds(string(e.names.Value(id))) {
+			return false
+		}
+	}
+	return true
+}
+
+func lookedAt(c *spec.Condition, v *series.Verdict, startMs int64) float64 {
+	switch c.AppliesTo {
+	case spec.OfActual:
+		return v.Actual
+	case spec.OfTypical:
+		return v.Typical
+	case spec.OfDiffFromTypical:
+		return math.Abs(v.Actual - v.Typical)
+	}
+	return float64(startMs / 1000)
+}
+
+// shift is a detector's clock against the time of its records, and which of its
+// rules applied in the last bucket.
+type shift struct {
+	ms      int64
+	applied uint64
+}
+
+// maxShiftRules is how many rules of one detector may shift time.
+const maxShiftRules = 64
+
+// shiftClocks moves the clocks of detectors whose rules begin to apply in the
+// bucket that starts at startMs.
+func (e *Engine) shiftClocks(startMs int64) {
+	for d := range e.config.Detectors {
+		rules := e.config.Detectors[d].Rules
+		for i := range rules {
+			r := &rules[i]
+			if r.ShiftSeconds == 0 || i >= maxShiftRules {
+				continue
+			}
+			s, bit := &e.shifts[d], uint64(1)<<i
+			applies := e.applies(r, &state{}, &series.Verdict{}, startMs)
+			if applies && s.applied&bit == 0 {
+				s.ms += 1000 * r.ShiftSeconds
+			}
+			s.applied &^= bit
+			if applies {
+				s.applied |= bit
+			}
+		}
+	}
+}
+
+// clockOf is the time that a unit's model takes a bucket for.
+func (e *Engine) clockOf(u *unit, startMs int64) int64 { return startMs + e.shifts[u.detector].ms }

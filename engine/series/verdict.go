@@ -1,0 +1,24 @@
+package series
+
+import "math"
+
+// Widen makes a verdict that of the most improbable of n tests of the same
+// values.
+func (v *Verdict) Widen(n float64) {
+	v.LogProb = AnyOf(v.LogProb, n)
+	if v.Evidence > 0 {
+		v.Evidence = math.Max(0, v.Evidence-math.Log10(n))
+		v.Score = Score(v.Evidence)
+	}
+}
+
+// MultiBucketImpact is how far a verdict rests on several buckets rather than on
+// one: -5 for one alone to 5 for what no single bucket shows.
+func (v *Verdict) MultiBucketImpact() float64 {
+	if !(v.Evidence > 0) || v.multi <= 0 {
+		return -5
+	}
+	single := math.Max(v.single, 0.01)
+	impact := 5 * math.Log10(v.multi/single) * v.multi
+	return math.Floor(100*math.Max(-5, math.Min(5, impact))) / 100
+}

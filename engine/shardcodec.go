@@ -1,0 +1,180 @@
+package engine
+
+import (
+	"tidemark/engine/clockmodel"
+	"tidemark/engine/codec"
+	"tidemark/engine/gather"
+	"tidemark/engine/names"
+	"tidemark/engine/pages"
+	"tidemark/engine/place"
+	"tidemark/engine/rarity"
+	"tidemark/engine/series"
+	"tidemark/engine/spec"
+	"tidemark/engine/wheel"
+)
+
+// appender is a model that encodes itself.
+type appender[T any] interface {
+	*T
+	Append(dst []byte) []byte
+	Decode(src []byte) ([]byte, error)
+}
+
+// appendPool encodes the values of a pool that are in use, each behind its
+// number.
+func appendPool[T any, P appender[T]](dst []byte, v *pages.View[T]) []byte {
+	free := make([]bool, v.Limit)
+	for _, i := range v.Free {
+		free[i] = true
+	}
+	dst = codec.AppendU32(dst, v.Limit)
+	dst = appendNumbers(dst, v.Free)
+	for i := uint32(0); i < v.Limit; i++ {
+		if !free[i] {
+			dst = P(v.Get(i)).Append(dst)
+		}
+	}
+	return dst
+}
+
+// decodePool reads what appendPool wrote.
+func decodePool[T any, P appender[T]](r *codec.Reader, pool *pages.Pool[T], size int, what string) {
+	limit := r.U32()
+	free := decodeNumbers(r, limit)
+	if r.Err() != nil {
+		return
+	}
+	if int64(limit)-int64(len(free)) > int64(r.Left())/int64(size) || len(free) > int(limit) {
+		r.Fail("%d %s in %d bytes", limit, what, r.Left())
+		return
+	}
+	pool.Restore(limit, free)
+	released := make([]bool, limit)
+	for _, i := range free {
+		released[i] = true
+	}
+	for i := uint32(0); i < limit; i++ {
+		if released[i] {
+			continue
+		}
+		raw := r.Raw(size)
+		if raw == nil {
+			return
+		}
+		if _, err := P(pool.Mut(i)).Decode(raw); err != nil {
+			r.Fail("%s %d: %v", what, i, err)
+			return
+		}
+	}
+}
+
+func (s *frozenShard) append(dst []byte) []byte {
+	dst = codec.AppendVarint(dst, s.now)
+	dst = appendPool(dst, &s.series)
+	dst = appendPool(dst, &s.cores)
+	dst = appendPool(dst, &s.seasons)
+	dst = appendPool(dst, &s.peers)
+	dst = appendPool(dst, &s.days)
+	dst = appendPool(dst, &s.weeks)
+	dst = appendPool(dst, &s.places)
+	dst = appendPool(dst, &s.rarities)
+	dst = appendPool(dst, &s.values)
+	dst = appendNumbers(dst, s.active)
+	dst = codec.AppendUvarint(dst, uint64(len(s.open)))
+	for _, b := range s.open {
+		dst = b.Append(dst)
+	}
+	return dst
+}
+
+func (e *Engine) decodeShard(r *codec.Reader, n int) {
+	s := e.shards[n]
+	s.wheel = wheel.New(r.Varint())
+	decodePool(r, s.series, stateBytes, "series")
+	decodePool(r, s.cores, series.CoreBytes, "cores")
+	decodePool(r, s.seasons, series.SeasonBytes, "seasons")
+	decodePool(r, s.peers, series.PeersBytes, "populations")
+	decodePool(r, s.days, clockmodel.DayBytes, "days")
+	decodePool(r, s.weeks, clockmodel.WeekBytes, "weeks")
+	decodePool(r, s.places, place.ModelBytes, "places")
+	decodePool(r, s.rarities, rarity.PopulationBytes, "rarities")
+	decodePool(r, s.values, rarity.ValueBytes, "values")
+	limit := s.series.Limit()
+	s.active = decodeNumbers(r, limit)
+	open := r.Count(1)
+	if r.Err() == nil && open != len(s.open) {
+		r.Fail("%d open buckets in a shard, the job has %d", open, len(s.open))
+	}
+	if r.Err() != nil {
+		return
+	}
+	for i := range s.open {
+		s.open[i] = gather.Decode(r, limit, e.names.Len())
+	}
+	if r.Err() == nil {
+		e.checkShard(r, s)
+	}
+	if r.Err() == nil {
+		s.index.rebuild(s.series)
+	}
+}
+
+// checkShard refuses series that point at what is not there.
+func (e *Engine) checkShard(r *codec.Reader, s *shard) {
+	for i := uint32(0); i < s.series.Limit(); i++ {
+		st := s.series.Get(i)
+		if !st.used {
+			continue
+		}
+		if st.group >= e.groups.Limit() || !e.groups.Get(st.group).used || int64(st.by) > int64(e.names.Len()) || int64(st.over) > int64(e.names.Len()) ||
+			st.season > s.seasons.Limit() || st.parent > s.series.Limit() || st.parent == i+1 {
+			r.Fail("series %d of group %d, names %d and %d, season %d and parent %d", i, st.group, st.by, st.over, st.season, st.parent)
+			return
+		}
+		u := &e.units[e.groups.Get(st.group).unit]
+		if limit := s.modelLimit(u, st); (st.model == 0) != (limit == 0) || st.model > limit || st.season != 0 && u.kind != spec.Scalar {
+			r.Fail("series %d with model %d of %d", i, st.model, limit)
+			return
+		}
+		if up, has := u.above(st.key()); has {
+			if st.parent == 0 || !s.series.Get(st.parent-1).used || s.series.Get(st.parent-1).key() != up {
+				r.Fail("series %d under series %d", i, st.parent)
+				return
+			}
+		} else if st.parent != 0 {
+			r.Fail("series %d has series %d above it", i, st.parent)
+			return
+		}
+		if st.due != never {
+			s.wheel.Add(i, st.due)
+		}
+	}
+}
+
+// stateBytes is the encoded size of a state.
+const stateBytes = 8*4 + 4*8
+
+// Append encodes a state that is in use.
+func (st *state) Append(dst []byte) []byte {
+	for _, v := range [...]uint32{st.group, uint32(st.by), uint32(st.over), st.model, st.season, st.parent, st.buckets, st.excesses} {
+		dst = codec.AppendU32(dst, v)
+	}
+	for _, v := range [...]int64{st.last, st.touched, st.due, st.first} {
+		dst = codec.AppendU64(dst, uint64(v))
+	}
+	return dst
+}
+
+// Decode reads what Append wrote.
+func (st *state) Decode(src []byte) ([]byte, error) {
+	r := codec.NewReader(src)
+	var by, over uint32
+	for _, v := range [...]*uint32{&st.group, &by, &over, &st.model, &st.season, &st.parent, &st.buckets, &st.excesses} {
+		*v = r.U32()
+	}
+	st.by, st.over, st.used = names.ID(by), names.ID(over), true
+	for _, v := range [...]*int64{&st.last, &st.touched, &st.due, &st.first} {
+		*v = int64(r.U64())
+	}
+	return src[min(stateBytes, len(src)):], r.Err()
+}
