@@ -20,6 +20,10 @@ type columns struct {
 	summary        int // number column, or -1
 	units          []unitColumns
 	influencers    []int // text columns
+	// message is the text column that categories are made of, messagePartition
+	// the one whose values have categories of their own, or -1. The categories
+	// themselves are the column behind the last.
+	message, messagePartition int
 }
 
 type unitColumns struct {
@@ -41,6 +45,10 @@ func (c *unitColumns) split() bool { return c.partition >= 0 || c.by >= 0 || c.o
 func resolveColumns(c *spec.Job, units []unit) columns {
 	numbers, texts := c.Columns()
 	cols := columns{numbers: len(numbers), texts: len(texts), summary: position(numbers, c.SummaryCountField)}
+	cols.message, cols.messagePartition = position(texts, c.CategorizationField), position(texts, c.PerPartition)
+	if cols.message >= 0 {
+		texts = append(texts, spec.CategoryField)
+	}
 	for _, f := range c.Influencers {
 		cols.influencers = append(cols.influencers, position(texts, f))
 	}
@@ -110,9 +118,10 @@ func (c *columns) check(b *record.Batch) error {
 // scratch is memory that is used again from batch to batch. Nothing in it
 // outlives the batch.
 type scratch struct {
-	ids   [][]names.ID // per text column and dictionary entry
-	keep  []int32      // indexes of the records of a run that count
-	where []uint8      // per kept record: which open bucket
+	ids        [][]names.ID // per text column and dictionary entry
+	categories []names.ID   // per record of the batch
+	keep       []int32      // indexes of the records of a run that count
+	where      []uint8      // per kept record: which open bucket
 	// refs and recent are per unit: the series of each kept record, and of
 	// each combination of codes seen in the run.
 	refs   [][]ref
@@ -206,6 +215,7 @@ func (e *Engine) run(b *record.Batch, i int) int {
 	e.processed(b, counted, latest)
 	e.assign(b)
 	if len(e.scratch.keep) > 0 {
+		e.categorize(b)
 		e.resolve(b)
 		for u := range e.columns.units {
 			e.gatherUnit(b, u)
@@ -287,6 +297,9 @@ func (e *Engine) resetNames(b *record.Batch) {
 // is absent, or if the value is new and there is no room for it. Values get
 // their numbers in record order.
 func (e *Engine) name(b *record.Batch, column int, k int32) names.ID {
+	if column == len(b.Texts) {
+		return e.scratch.categories[k]
+	}
 	code := b.Texts[column].Codes[k]
 	if code == 0 {
 		return names.None
@@ -335,13 +348,13 @@ func (e *Engine) resolveRecord(b *record.Batch, u int, k int32) ref {
 	c, recent := &e.columns.units[u], e.scratch.recent[u]
 	var key splitCodes
 	if c.partition >= 0 {
-		key.partition = b.Texts[c.partition].Codes[k]
+		key.partition = e.code(b, c.partition, k)
 	}
 	if c.by >= 0 {
-		key.by = b.Texts[c.by].Codes[k]
+		key.by = e.code(b, c.by, k)
 	}
 	if c.over >= 0 {
-		key.over = b.Texts[c.over].Codes[k]
+		key.over = e.code(b, c.over, k)
 	}
 	number := e.clock.Number(b.Times[k])
 	r, known := recent[key]
@@ -381,7 +394,7 @@ func (e *Engine) lookupRecord(b *record.Batch, u int, k int32) ref {
 		}
 	}
 	if c.by >= 0 {
-		if b.Texts[c.by].Codes[k] == 0 && !c.useNull {
+		if e.code(b, c.by, k) == 0 && !c.useNull {
 			return ref{}
 		}
 		if by = e.split(b, c.by, k); by == names.None {
@@ -389,7 +402,7 @@ func (e *Engine) lookupRecord(b *record.Batch, u int, k int32) ref {
 		}
 	}
 	if c.over >= 0 {
-		if b.Texts[c.over].Codes[k] == 0 && !c.useNull {
+		if e.code(b, c.over, k) == 0 && !c.useNull {
 			return ref{}
 		}
 		if over = e.split(b, c.over, k); over == names.None {
@@ -399,9 +412,18 @@ func (e *Engine) lookupRecord(b *record.Batch, u int, k int32) ref {
 	return e.lookup(u, partition, by, over, b.Times[k])
 }
 
+// code tells a record's value in a text column from others of the batch, 0: it
+// has none.
+func (e *Engine) code(b *record.Batch, column int, k int32) uint32 {
+	if column == len(b.Texts) {
+		return uint32(e.scratch.categories[k])
+	}
+	return b.Texts[column].Codes[k]
+}
+
 // split is the value a record is split by; an absent field is the empty value.
 func (e *Engine) split(b *record.Batch, column int, k int32) names.ID {
-	if b.Texts[column].Codes[k] == 0 {
+	if e.code(b, column, k) == 0 {
 		return e.names.Intern(nil)
 	}
 	return e.name(b, column, k)
@@ -522,6 +544,9 @@ func (e *Engine) gatherRecord(b *record.Batch, u int, n int32) {
 
 // resolved is name without interning, for workers.
 func (e *Engine) resolved(b *record.Batch, column int, k int32) names.ID {
+	if column == len(b.Texts) {
+		return e.scratch.categories[k]
+	}
 	if code := b.Texts[column].Codes[k]; code != 0 {
 		return e.scratch.ids[column][code-1]
 	}

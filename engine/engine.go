@@ -41,6 +41,8 @@ type Emit func(*result.Bucket)
 type Applied struct {
 	// Upload has the counts of the upload that an UploadEnd entry ended.
 	Upload *record.Counts
+	// Categories are those that had messages in the upload.
+	Categories []result.Category
 }
 
 // ErrNotOpen refuses data and time for a job that is not open.
@@ -81,8 +83,9 @@ type Engine struct {
 	// shifts are the clocks of the detectors.
 	shifts []shift
 	// events are the record counts of the open buckets, by offset from LF.
-	events []float64
-	memory memory
+	events     []float64
+	memory     memory
+	categories categories
 	// quiet is a run of empty buckets not emitted yet; only during Apply.
 	quiet result.Bucket
 	// cost is the replay work since the last Freeze.
@@ -142,7 +145,7 @@ func (e *Engine) Apply(en *entry.Entry, emit Emit) (Applied, error) {
 		e.data(en.Batch, emit)
 	case entry.UploadEnd:
 		counts := e.endUpload(en.Upload)
-		return Applied{Upload: &counts}, nil
+		return Applied{Upload: &counts, Categories: e.changedCategories()}, nil
 	case entry.ClearBuckets:
 		e.clearBuckets(en.FromMs, en.ToMs)
 	case entry.Skip:
@@ -195,6 +198,7 @@ func (e *Engine) configure(en *entry.Entry) error {
 func (e *Engine) useConfig(c *spec.Job) {
 	e.config = c
 	e.units = unitsOf(c)
+	e.useCategories()
 	e.columns = resolveColumns(c, e.units)
 	for len(e.shifts) < len(c.Detectors) {
 		e.shifts = append(e.shifts, shift{})

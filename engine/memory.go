@@ -47,7 +47,7 @@ func (e *Engine) bytes() int64 {
 	if e.diag != nil {
 		total += e.diag.Bytes()
 	}
-	return total
+	return total + e.categoryBytes()
 }
 
 // gathered is the memory charged for the open buckets.
@@ -248,7 +248,15 @@ func (e *Engine) compactNames() {
 			used[v.partition] = true
 		}
 	}
+	for _, c := range e.categories.list {
+		used[c.partition] = true
+	}
 	renamed := e.names.Compact(func(id names.ID) bool { return used[id] })
+	clear(e.categories.of)
+	for i, c := range e.categories.list {
+		c.partition = renamed[c.partition]
+		e.categories.of[c.partition] = i
+	}
 	clear(e.groupByID)
 	for g := uint32(0); g < e.groups.Limit(); g++ {
 		if e.groups.Get(g).used {
@@ -276,6 +284,7 @@ func (e *Engine) ModelSize() result.ModelSize {
 	m := result.ModelSize{Bytes: e.bytes() + e.gathered(), Status: e.memory.status,
 		AllocationFailures: e.memory.failures, Evicted: e.memory.evicted, BucketMs: -1}
 	m.PeakBytes = max(e.memory.peak, m.Bytes)
+	m.Categories = e.categoryStats()
 	if e.config != nil {
 		m.LimitBytes = e.config.ModelMemoryLimit
 		if m.LimitBytes > 0 {

@@ -39,6 +39,7 @@ const (
 	sectionHead byte = iota + 1
 	sectionNames
 	sectionGroups
+	sectionCategories
 	sectionShard // one per shard
 	sectionEnd
 )
@@ -54,6 +55,9 @@ type Frozen struct {
 	names  names.View
 	groups pages.View[group]
 	shards [shardCount]frozenShard
+
+	categories       []*categorizer
+	categoriesFailed int64
 }
 
 type frozenShard struct {
@@ -80,7 +84,8 @@ func (e *Engine) Freeze() *Frozen {
 }
 
 func (e *Engine) freeze() *Frozen {
-	f := &Frozen{build: e.opt.Build, head: e.appendHead(nil), names: e.names.Freeze(), groups: e.groups.Freeze()}
+	f := &Frozen{build: e.opt.Build, head: e.appendHead(nil), names: e.names.Freeze(), groups: e.groups.Freeze(),
+		categories: e.categories.clone(), categoriesFailed: e.categories.failed}
 	for i, s := range e.shards {
 		open := make([]*gather.Bucket, len(s.open))
 		for n, b := range s.open {
@@ -134,6 +139,7 @@ func (f *Frozen) WriteTo(w io.Writer) (int64, error) {
 	out.section(sectionHead, f.head)
 	out.section(sectionNames, f.names.Append(nil))
 	out.section(sectionGroups, f.appendGroups(nil))
+	out.section(sectionCategories, f.appendCategories(nil))
 	var buf []byte
 	for i := range f.shards {
 		buf = f.shards[i].append(buf[:0])
@@ -228,7 +234,7 @@ func Restore(r io.Reader, opt Options) (*Engine, error) {
 	steps := []struct {
 		kind byte
 		read func(*codec.Reader)
-	}{{sectionHead, e.decodeHead}, {sectionNames, e.decodeNames}, {sectionGroups, e.decodeGroups}}
+	}{{sectionHead, e.decodeHead}, {sectionNames, e.decodeNames}, {sectionGroups, e.decodeGroups}, {sectionCategories, e.decodeCategories}}
 	for i := range e.shards {
 		steps = append(steps, struct {
 			kind byte

@@ -42,6 +42,13 @@ const JobType = "anomaly_detector"
 type AnalysisConfig struct {
 	// BucketSpan is a duration of whole seconds; the server's default is "5m".
 	BucketSpan string `json:"bucket_span,omitzero"`
+	// CategorizationFieldName holds messages; their categories are the values of
+	// the field mlcategory. Filters are regular expressions: what they match is
+	// taken out first. The analyzer is kept and has no effect.
+	CategorizationFieldName    string                      `json:"categorization_field_name,omitzero"`
+	CategorizationFilters      []string                    `json:"categorization_filters,omitempty"`
+	CategorizationAnalyzer     jsontext.Value              `json:"categorization_analyzer,omitzero"`
+	PerPartitionCategorization *PerPartitionCategorization `json:"per_partition_categorization,omitzero"`
 	// Latency is how late records may come, a duration of whole seconds.
 	Latency               string     `json:"latency,omitzero"`
 	SummaryCountFieldName string     `json:"summary_count_field_name,omitzero"`
@@ -50,6 +57,12 @@ type AnalysisConfig struct {
 	// ModelPruneWindow is how long a series may be silent before a close
 	// forgets it, a multiple of the bucket span.
 	ModelPruneWindow string `json:"model_prune_window,omitzero"`
+}
+
+// PerPartitionCategorization gives each partition categories of its own.
+type PerPartitionCategorization struct {
+	Enabled    bool `json:"enabled"`
+	StopOnWarn bool `json:"stop_on_warn,omitzero"`
 }
 
 // Detector is one function with its field and splits.

@@ -104,6 +104,29 @@ type Influencer struct {
 	Score        float64
 }
 
+// Category is a group of messages that belong together.
+type Category struct {
+	// ID is unique in the job, from 1.
+	ID           int
+	Partition    string
+	HasPartition bool
+	// Terms are what the messages have in common, in order; Regex matches them.
+	Terms, Regex string
+	// MaxMatchingLength is how long a message may be, in characters.
+	MaxMatchingLength int
+	Examples          []string
+	NumMatches        int64
+	// PreferredTo are categories whose messages belong here by now.
+	PreferredTo []int
+}
+
+// CategoryStats sum up the categories of a job.
+type CategoryStats struct {
+	Documents, Total, Frequent, Rare, Dead, Failed int64
+	// Warn: the messages do not look like ones that can be grouped.
+	Warn bool
+}
+
 // MemoryStatus says how the learned state stands to its limit.
 type MemoryStatus string
 
@@ -123,8 +146,9 @@ type ModelSize struct {
 	// AllocationFailures counts buckets in which a series was refused.
 	AllocationFailures int64
 	// Evicted counts series that gave way to more useful ones.
-	Evicted int64
-	Status  MemoryStatus
+	Evicted    int64
+	Status     MemoryStatus
+	Categories CategoryStats
 	// BucketMs is the start of the last finalized bucket, or -1.
 	BucketMs int64
 }

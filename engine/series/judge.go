@@ -179,13 +179,18 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 	p.judgeDrift(c, zB, v)
 	absA, absB := math.Abs(v.zA), math.Abs(v.zB)
 	logA, logB := c.tailA.logTail(absA), c.tailB.logTail(absB)
-	v.LogProb = eitherOf2(math.Min(logA, logB))
 	novelty := p.novelty(c, x, v)
 	v.raw = combine(-logA/math.Ln10, -logB/math.Ln10, absA, absB, novelty)
 	logC := c.tailC.logTail(math.Abs(v.zC))
+	rare := p.rare(c, v)
+	if rare {
+		v.LogProb = eitherOf2(math.Min(logA, logB))
+	} else {
+		v.LogProb = AnyOf(min(logA, logB, logC), 3)
+	}
 	fresh := freshness(c.longRun)
 	alone := math.Max(driftWeight*fresh*lasting(-logC/math.Ln10, math.Abs(v.zC)), longWeight*fresh*lasting(-logB/math.Ln10, absB))
-	if p.rare(c, v) {
+	if rare {
 		alone = 0
 	}
 	v.single, v.multi = v.raw, alone
@@ -196,7 +201,7 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 	v.Ready = c.seen >= p.quiet
 	if v.Ready {
 		v.Evidence = math.Min(math.Min(c.rank.rank(v.raw), mostRarity*v.raw), most)
-		if math.Min(v.LogProb, logC) > likely {
+		if v.LogProb > likely {
 			v.Evidence = math.Min(v.Evidence, 1)
 		}
 		v.Score = Score(v.Evidence)

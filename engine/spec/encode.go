@@ -7,7 +7,14 @@ func (j *Job) Append(dst []byte) []byte {
 	for _, n := range []int64{j.BucketSpanMs, j.LatencyMs, j.ModelMemoryLimit, j.ModelPruneWindowMs} {
 		dst = codec.AppendVarint(dst, n)
 	}
-	dst = codec.AppendString(dst, j.SummaryCountField)
+	for _, s := range []string{j.SummaryCountField, j.CategorizationField, j.PerPartition} {
+		dst = codec.AppendString(dst, s)
+	}
+	dst = codec.AppendVarint(codec.AppendBool(dst, j.StopOnWarn), int64(j.CategoryExamples))
+	dst = codec.AppendUvarint(dst, uint64(len(j.CategorizationFilters)))
+	for _, f := range j.CategorizationFilters {
+		dst = codec.AppendString(dst, f)
+	}
 	dst = codec.AppendUvarint(dst, uint64(len(j.Detectors)))
 	for i := range j.Detectors {
 		d := &j.Detectors[i]
@@ -33,7 +40,13 @@ func Decode(r *codec.Reader) *Job {
 	for _, n := range []*int64{&j.BucketSpanMs, &j.LatencyMs, &j.ModelMemoryLimit, &j.ModelPruneWindowMs} {
 		*n = r.Varint()
 	}
-	j.SummaryCountField = r.Text()
+	for _, s := range []*string{&j.SummaryCountField, &j.CategorizationField, &j.PerPartition} {
+		*s = r.Text()
+	}
+	j.StopOnWarn, j.CategoryExamples = r.Bool(), int(r.Varint())
+	for n := r.Count(1); n > 0 && r.Err() == nil; n-- {
+		j.CategorizationFilters = append(j.CategorizationFilters, r.Text())
+	}
 	if n := r.Count(6); n > 0 {
 		j.Detectors = make([]Detector, n)
 	}

@@ -5,6 +5,8 @@ package spec
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 )
 
 // Job is the effective configuration of one job as far as the engine needs it.
@@ -22,6 +24,18 @@ type Job struct {
 	Detectors         []Detector
 	// Influencers are the fields blamed for anomalies, in configured order.
 	Influencers []string
+	// CategorizationField holds messages whose categories are the values of the
+	// field CategoryField. Empty: there are none.
+	CategorizationField string
+	// CategorizationFilters are regular expressions; what they match is taken out
+	// of a message first.
+	CategorizationFilters []string
+	// PerPartition: each value of this partition field has categories of its own.
+	PerPartition string
+	// StopOnWarn: a partition whose messages cannot be grouped is left alone.
+	StopOnWarn bool
+	// CategoryExamples is how many messages each category keeps.
+	CategoryExamples int
 	// ModelMemoryLimit bounds the learned state in bytes. Zero: no bound.
 	ModelMemoryLimit int64
 	// ModelPruneWindowMs is how long a series may be silent before closing the
@@ -52,6 +66,9 @@ func (d *Detector) Same(o *Detector) bool {
 		d.PartitionField == o.PartitionField && d.UseNull == o.UseNull
 }
 
+// CategoryField is the field whose values are the categories of messages.
+const CategoryField = "mlcategory"
+
 // Columns returns the distinct columns that batches for this job carry: first
 // the numbers, then the texts, each in order of first use. A field used both
 // as a value and as a split appears once in each group.
@@ -71,7 +88,11 @@ func (j *Job) Columns() (numbers, texts []string) {
 	for _, f := range j.Influencers {
 		texts = appendOnce(texts, f)
 	}
-	return numbers, texts
+	if j.CategorizationField == "" {
+		return numbers, texts
+	}
+	texts = slices.DeleteFunc(texts, func(f string) bool { return f == CategoryField })
+	return numbers, appendOnce(appendOnce(texts, j.PerPartition), j.CategorizationField)
 }
 
 // AnalysisFields returns the distinct field names the analysis reads, without
@@ -100,6 +121,11 @@ func (j *Job) Validate() error {
 		return fmt.Errorf("latency must not be negative, is %d ms", j.LatencyMs)
 	case len(j.Detectors) == 0:
 		return errors.New("a job needs at least one detector")
+	}
+	for _, f := range j.CategorizationFilters {
+		if _, err := regexp.Compile(f); err != nil {
+			return fmt.Errorf("categorization filter: %w", err)
+		}
 	}
 	for i := range j.Detectors {
 		if !j.Detectors[i].Function.Known() {

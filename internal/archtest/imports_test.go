@@ -24,7 +24,7 @@ var layers = [][]string{
 	{"internal/job"},
 	{"internal/source", "internal/cluster"},
 	{"internal/api", "internal/ui", "client", "internal/guess"},
-	{"internal/feed", "internal/detect"},
+	{"internal/feed", "internal/detect", "internal/backtest"},
 	{"internal/demo", "internal/app"},
 	{"internal/cli"},
 	{"cmd"},

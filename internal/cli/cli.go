@@ -82,7 +82,7 @@ func newRoot() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newServe(), newVersion(), newDemo(), newDetect(), newJob(), newPost())
+	root.AddCommand(newServe(), newVersion(), newDemo(), newDetect(), newBacktest(), newJob(), newPost())
 	return root
 }
 

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -137,4 +138,14 @@ func Records(job *wire.Job, b *result.Bucket) ([]wire.Record, error) {
 		}
 	}
 	return list, nil
+}
+
+// Extent is how many series there were and the time from the first record to the
+// last.
+func (r *Run) Extent() (series int, length time.Duration) {
+	t := r.engine.Totals()
+	if t.ProcessedRecords == 0 {
+		return 0, 0
+	}
+	return int(r.engine.ModelSize().Series), time.Duration(t.LatestRecord-t.EarliestRecord) * time.Millisecond
 }

@@ -10,8 +10,6 @@ import (
 	"tidemark/wire/strict"
 )
 
-const noCategories = "messages are not categorized yet; leave it out and split by a field that the records have"
-
 // analysisConfig reads the analysis_config with all rules that need nothing
 // else.
 func (d *draft) analysisConfig(r *strict.Reader) error {
@@ -27,10 +25,10 @@ func (d *draft) analysisConfig(r *strict.Reader) error {
 		"detectors":                    d.detectors,
 		"influencers":                  strict.Texts(&c.Influencers, maxInfluencers),
 		"multivariate_by_fields":       strict.Bool(&multivariate),
-		"categorization_field_name":    notYet(noCategories),
-		"categorization_analyzer":      notYet(noCategories),
-		"categorization_filters":       emptyList(noCategories),
-		"per_partition_categorization": perPartition,
+		"categorization_field_name":    strict.TextOrNull(&c.CategorizationFieldName),
+		"categorization_analyzer":      analyzer(c),
+		"categorization_filters":       strict.Texts(&c.CategorizationFilters, maxCategorizationFilters),
+		"per_partition_categorization": perPartition(&c.PerPartitionCategorization),
 	})(r)
 	if err != nil {
 		return err
@@ -42,6 +40,7 @@ func (d *draft) analysisConfig(r *strict.Reader) error {
 		func() error { return d.times(span, latency, window) },
 		func() error { return checkDetectors(c.Detectors) },
 		func() error { return checkSummary(c) },
+		func() error { return checkCategories(c) },
 		func() error { return checkInfluencers(c) },
 		func() error { return checkNesting(c) },
 	} {
@@ -50,24 +49,6 @@ func (d *draft) analysisConfig(r *strict.Reader) error {
 		}
 	}
 	return nil
-}
-
-// emptyList takes [] and refuses anything more.
-func emptyList(remedy string) strict.Read {
-	return strict.List(1, func(*strict.Reader, int) error {
-		return wire.Refuse(wire.TypeIllegalArgument, "not supported by this release: %s", remedy)
-	})
-}
-
-func perPartition(r *strict.Reader) error {
-	var enabled, stop bool
-	err := strict.Object("per_partition_categorization", strict.Fields{
-		"enabled": strict.Bool(&enabled), "stop_on_warn": strict.Bool(&stop),
-	})(r)
-	if err == nil && (enabled || stop) {
-		err = wire.Refuse(wire.TypeIllegalArgument, "not supported by this release: %s", noCategories)
-	}
-	return err
 }
 
 // times checks the durations and writes them as clients read them back.
@@ -148,9 +129,6 @@ func checkInfluencers(c *wire.AnalysisConfig) error {
 	for _, name := range c.Influencers {
 		if name == "" {
 			return wire.Refuse(wire.TypeIllegalArgument, "influencers must not contain an empty name")
-		}
-		if name == categoryField {
-			return mlcategory("influencers")
 		}
 		if err := checkFieldName("influencers", name); err != nil {
 			return err

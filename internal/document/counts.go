@@ -62,12 +62,21 @@ func ModelSize(jobID string, m result.ModelSize, logTimeMs int64) wire.ModelSize
 		TotalPartitionFieldCount:      m.PartitionValues,
 		BucketAllocationFailuresCount: m.AllocationFailures,
 		MemoryStatus:                  string(m.Status),
+		CategorizedDocCount:           m.Categories.Documents,
+		TotalCategoryCount:            m.Categories.Total,
+		FrequentCategoryCount:         m.Categories.Frequent,
+		RareCategoryCount:             m.Categories.Rare,
+		DeadCategoryCount:             m.Categories.Dead,
+		FailedCategoryCount:           m.Categories.Failed,
 		CategorizationStatus:          "ok",
 		LogTime:                       wire.Millis(max(0, logTimeMs)),
 		Timestamp:                     recordTime(m.BucketMs),
 	}
 	if m.LimitBytes > 0 {
 		s.ModelBytesMemoryLimit = &m.LimitBytes
+	}
+	if m.Categories.Warn {
+		s.CategorizationStatus = "warn"
 	}
 	if s.MemoryStatus == "" {
 		s.MemoryStatus = string(result.MemoryOK)

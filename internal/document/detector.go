@@ -113,9 +113,6 @@ func checkDetector(x *wire.Detector) error {
 			return wire.Refuse(wire.TypeStatus, "'%s' is not a permitted value for %s: the name is reserved", s.name, s.role)
 		}
 	}
-	if x.ByFieldName == categoryField || x.OverFieldName == categoryField || x.PartitionFieldName == categoryField || x.FieldName == categoryField {
-		return mlcategory("a detector")
-	}
 	if err := checkExclude(x); err != nil {
 		return err
 	}
@@ -166,10 +163,6 @@ func checkExclude(x *wire.Detector) error {
 		return nil
 	}
 	return wire.Refuse(wire.TypeStatus, "exclude_frequent must be one of all, none, by, over; actual was '%s'", wire.Clip(x.ExcludeFrequent))
-}
-
-func mlcategory(where string) error {
-	return wire.Refuse(wire.TypeStatus, "'%s' in %s needs categorization_field_name, which is not supported by this release: %s", categoryField, where, noCategories)
 }
 
 // checkDetectors holds what concerns all detectors together.

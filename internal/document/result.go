@@ -361,6 +361,7 @@ var reserved = func() map[string]bool {
 		"typical", "actual", "causes", "influencers", "geo_results", "anomaly_score_explanation",
 		"influencer_field_name", "influencer_field_value", "influencer_field_values",
 		"influencer_score", "initial_influencer_score",
+		"category_id", "terms", "regex", "max_matching_length", "examples", "grok_pattern", "num_matches",
 	} {
 		names[n] = true
 	}

@@ -32,6 +32,7 @@ func SpecOf(j *wire.Job, filters Filters) (*spec.Job, error) {
 		}
 		*d.ms = int64(v / time.Millisecond)
 	}
+	categorySpec(s, j)
 	if j.AnalysisLimits != nil && j.AnalysisLimits.ModelMemoryLimit != "" {
 		mib, err := wire.ParseMemoryLimit("model_memory_limit", j.AnalysisLimits.ModelMemoryLimit)
 		if err != nil {

@@ -18,6 +18,7 @@ type item struct {
 	// last is the log position the results go up to.
 	last            uint64
 	finals, interim []*result.Bucket
+	categories      []result.Category
 	// took is how long each of the finals took, began when applying the entry
 	// that closed the first of them did.
 	took  []time.Duration
@@ -285,6 +286,7 @@ func (c *committer) build(group []*item) (*store.Commit, rowCounts) {
 				v.Timing.add(b.StartMs, b.Run, it.took[i])
 				appendRows(commit, conf, b)
 			}
+			appendCategories(commit, conf, it.categories)
 			if it.figures != nil {
 				v.figures = *it.figures
 			}

@@ -161,7 +161,7 @@ func (r *runner) replay(left []uint64) error {
 			r.end = corrupt.Position
 			continue
 		}
-		if err == nil && len(it.finals) > 0 {
+		if err == nil && (len(it.finals) > 0 || len(it.categories) > 0) {
 			r.hand(it)
 		}
 		return err

@@ -416,6 +416,10 @@ func (s *memStore) Influencers(_ context.Context, job uint64, _ store.Query) (st
 	return store.Page{}, nil
 }
 
+func (s *memStore) Categories(_ context.Context, job uint64, _ store.CategoryQuery) (store.Page, error) {
+	return store.Page{}, nil
+}
+
 func (s *memStore) SaveSnapshot(_ context.Context, snap store.Snapshot, write func(io.Writer) error) (store.Snapshot, error) {
 	var b bytes.Buffer
 	if err := write(&b); err != nil {

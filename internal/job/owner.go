@@ -277,6 +277,7 @@ func (r *runner) apply(position uint64, en *entry.Entry, it *item) (applied engi
 		it.finals, it.bytes = it.finals[:finals], bytes
 		return applied, err
 	}
+	it.categories = append(it.categories, applied.Categories...)
 	it.timed(began, finals)
 	return applied, nil
 }

@@ -213,6 +213,15 @@ func (m *Manager) Influencers(ctx context.Context, id string, q store.Query) (st
 	return m.query(ctx, id, q, m.opt.Store.Influencers)
 }
 
+// Categories returns categories of a job's messages by id.
+func (m *Manager) Categories(ctx context.Context, id string, q store.CategoryQuery) (store.Page, error) {
+	j, err := m.find(id)
+	if err != nil {
+		return store.Page{}, err
+	}
+	return m.opt.Store.Categories(ctx, j.num, q)
+}
+
 func (m *Manager) query(ctx context.Context, id string, q store.Query,
 	read func(context.Context, uint64, store.Query) (store.Page, error)) (store.Page, error) {
 	j, err := m.find(id)

@@ -6,6 +6,14 @@ import (
 	"tidemark/internal/store"
 )
 
+// appendCategories adds the documents of categories to a commit.
+func appendCategories(commit *store.Commit, conf *config, list []result.Category) {
+	for i := range list {
+		commit.Categories = append(commit.Categories, store.CategoryRow{
+			ID: int64(list[i].ID), Partition: list[i].Partition, Doc: document.CategoryDoc(conf.wire, &list[i])})
+	}
+}
+
 // appendRows adds the documents of a bucket, its anomaly records and its
 // influencers to a commit.
 func appendRows(commit *store.Commit, conf *config, b *result.Bucket) {

@@ -103,6 +103,22 @@ type InfluencerRow struct {
 	Doc             []byte
 }
 
+// CategoryRow is a category's document. It replaces the one with the same ID.
+type CategoryRow struct {
+	ID        int64
+	Partition string
+	Doc       []byte
+}
+
+// CategoryQuery selects categories of one job, by ID unless that is 0, and by
+// partition value if HasPartition.
+type CategoryQuery struct {
+	ID           int64
+	Partition    string
+	HasPartition bool
+	From, Size   int
+}
+
 // Commit is one atomic change of a job's results.
 type Commit struct {
 	Job uint64
@@ -113,6 +129,7 @@ type Commit struct {
 	Buckets     []BucketRow
 	Records     []RecordRow
 	Influencers []InfluencerRow
+	Categories  []CategoryRow
 	// State, Stamps and Stats replace the row's values unless empty.
 	State         State
 	Stamps, Stats []byte
@@ -168,6 +185,9 @@ type Store interface {
 	Buckets(ctx context.Context, job uint64, q Query) (Page, error)
 	Records(ctx context.Context, job uint64, q Query) (Page, error)
 	Influencers(ctx context.Context, job uint64, q Query) (Page, error)
+
+	// Categories returns categories by ID, ascending.
+	Categories(ctx context.Context, job uint64, q CategoryQuery) (Page, error)
 
 	// SaveSnapshot writes a snapshot through write and publishes it durably:
 	// file synced, then the store synced with the pointer.

@@ -39,8 +39,26 @@ func (s *Store) Commit(ctx context.Context, c *store.Commit) error {
 				return err
 			}
 		}
+		for i := range c.Categories {
+			if err := s.putCategory(ctx, c.Job, &c.Categories[i]); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
+}
+
+// putCategory stores a category's document in the place of the one before.
+func (s *Store) putCategory(ctx context.Context, job uint64, c *store.CategoryRow) error {
+	if _, err := s.file.Exec(ctx, "DELETE FROM documents WHERE id = (SELECT id FROM categories WHERE job = ? AND category = ?)", int64(job), c.ID); err != nil {
+		return err
+	}
+	id, err := s.putDocument(ctx, c.Doc)
+	if err != nil {
+		return err
+	}
+	_, err = s.file.Exec(ctx, "INSERT OR REPLACE INTO categories (job, category, id, partition_value) VALUES (?, ?, ?, ?)", int64(job), c.ID, id, c.Partition)
+	return err
 }
 
 // moveOn brings the job's positions, state and figures up to date.

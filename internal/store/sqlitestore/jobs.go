@@ -182,6 +182,12 @@ func (s *Store) PurgeStep(ctx context.Context, num uint64) (more bool, err error
 			}
 			more = more || n == purgeRows
 		}
+		// There are few enough categories for one step.
+		for _, q := range []string{"DELETE FROM documents WHERE id IN (SELECT id FROM categories WHERE job = ?)", "DELETE FROM categories WHERE job = ?"} {
+			if _, err := s.file.Exec(ctx, q, int64(num)); err != nil {
+				return err
+			}
+		}
 		if gone, err = s.file.Numbers(ctx, "SELECT position FROM snapshots WHERE job = ?", int64(num)); err != nil {
 			return err
 		}

@@ -145,16 +145,49 @@ func (s *Store) page(ctx context.Context, table, by string, job uint64, q *store
 			return err
 		}
 		defer rows.Close()
-		for rows.Next() {
-			doc, err := s.document(rows)
-			if err != nil {
-				return err
-			}
-			p.Docs = append(p.Docs, doc)
-		}
-		return rows.Err()
+		p.Docs, err = s.documents(rows)
+		return err
 	})
 	return p, s.explain(err)
+}
+
+// Categories implements store.Store.
+func (s *Store) Categories(ctx context.Context, job uint64, q store.CategoryQuery) (store.Page, error) {
+	var w where
+	w.and("job = ?", int64(job))
+	if q.ID != 0 {
+		w.and("category = ?", q.ID)
+	}
+	if q.HasPartition {
+		w.and("partition_value = ?", q.Partition)
+	}
+	var p store.Page
+	err := s.view(ctx, func(tx *sql.Tx) error {
+		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM categories WHERE "+w.text.String(), w.args...).Scan(&p.Total); err != nil {
+			return err
+		}
+		rows, err := tx.QueryContext(ctx, "SELECT d.id, d.crc, d.doc FROM categories c JOIN documents d ON d.id = c.id WHERE "+w.text.String()+
+			" ORDER BY category LIMIT ? OFFSET ?", append(w.args, q.Size, q.From)...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		p.Docs, err = s.documents(rows)
+		return err
+	})
+	return p, s.explain(err)
+}
+
+// documents reads all rows of documents.
+func (s *Store) documents(rows *sql.Rows) (docs [][]byte, err error) {
+	for rows.Next() {
+		doc, err := s.document(rows)
+		if err != nil {
+			return nil, err
+		}
+		docs = append(docs, doc)
+	}
+	return docs, rows.Err()
 }
 
 // document reads a row of a document's number, checksum and bytes, and checks

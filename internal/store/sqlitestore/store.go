@@ -38,7 +38,7 @@ type Store struct {
 var _ store.Store = (*Store)(nil)
 
 // formatVersion is the version of main.db's tables and of snapshot files.
-const formatVersion = 1
+const formatVersion = 2
 
 // readers is how many queries run side by side.
 const readers = 4
@@ -78,11 +78,14 @@ CREATE TABLE influencers (
 	field TEXT NOT NULL, value TEXT NOT NULL, doc_id TEXT NOT NULL,
 	PRIMARY KEY (job, start, id)) WITHOUT ROWID;
 CREATE INDEX influencers_interim ON influencers (job) WHERE interim = 1;
+CREATE TABLE categories (
+	job INTEGER NOT NULL, category INTEGER NOT NULL, id INTEGER NOT NULL, partition_value TEXT NOT NULL,
+	PRIMARY KEY (job, category)) WITHOUT ROWID;
 CREATE TABLE snapshots (
 	job INTEGER NOT NULL, position INTEGER NOT NULL, bytes INTEGER NOT NULL, create_ms INTEGER NOT NULL,
 	build TEXT NOT NULL, meta BLOB NOT NULL, crc INTEGER NOT NULL,
 	PRIMARY KEY (job, position)) WITHOUT ROWID;
-INSERT INTO meta VALUES ('format', 1), ('syncs', 0);
+INSERT INTO meta VALUES ('format', 2), ('syncs', 0);
 `
 
 // Open opens the store in a directory, which is made if it does not exist.

@@ -141,13 +141,13 @@ func TestDamage(t *testing.T) {
 func TestNewerFormatIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, Options{})
-	if _, err := s.file.Exec(ctx, "UPDATE meta SET value = 2 WHERE key = 'format'"); err != nil {
+	if _, err := s.file.Exec(ctx, "UPDATE meta SET value = 99 WHERE key = 'format'"); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(ctx, dir, Options{}); err == nil || !strings.Contains(err.Error(), "format version 2") {
+	if _, err := Open(ctx, dir, Options{}); err == nil || !strings.Contains(err.Error(), "format version 99") {
 		t.Errorf("a newer file: %v", err)
 	}
 }

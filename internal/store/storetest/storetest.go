@@ -21,7 +21,7 @@ type Open func(t testing.TB, place string) store.Store
 // Run runs every test against stores that open makes.
 func Run(t *testing.T, open Open) {
 	for name, test := range map[string]func(*testing.T, Open){
-		"jobs": jobs, "commit": commit, "runs": runs, "records": records, "influencers": influencers,
+		"jobs": jobs, "commit": commit, "runs": runs, "records": records, "influencers": influencers, "categories": categories,
 		"interim": interim, "snapshots": snapshots, "purge": purge, "merged runs": mergedRuns,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open) })
@@ -254,6 +254,46 @@ func records(t *testing.T, open Open) {
 		if have := page(t, p, err); have != c.want {
 			t.Errorf("%s: %s, want %s", c.name, have, c.want)
 		}
+	}
+}
+
+// categories: a later document takes the place of the one before; a purge leaves
+// none.
+func categories(t *testing.T, open Open) {
+	ctx := context.Background()
+	s := open(t, t.TempDir())
+	defer s.Close()
+	num := newJob(t, s, "j")
+	row := func(id int64, partition, doc string) store.CategoryRow {
+		return store.CategoryRow{ID: id, Partition: partition, Doc: []byte(doc)}
+	}
+	must(t, s.Commit(ctx, &store.Commit{Job: num, Categories: []store.CategoryRow{row(1, "a", "old"), row(2, "b", "two"), row(10, "a", "ten")}}))
+	must(t, s.Commit(ctx, &store.Commit{Job: num, Categories: []store.CategoryRow{row(1, "a", "one")}}))
+	for _, c := range []struct {
+		q    store.CategoryQuery
+		n    int64
+		want string
+	}{
+		{store.CategoryQuery{Size: 9}, 3, "one two ten"},
+		{store.CategoryQuery{Size: 1, From: 1}, 3, "two"},
+		{store.CategoryQuery{Size: 9, Partition: "a", HasPartition: true}, 2, "one ten"},
+		{store.CategoryQuery{Size: 9, ID: 10}, 1, "ten"},
+		{store.CategoryQuery{Size: 9, ID: 11}, 0, ""},
+	} {
+		p, err := s.Categories(ctx, num, c.q)
+		must(t, err)
+		if got := string(bytes.Join(p.Docs, []byte(" "))); p.Total != c.n || got != c.want {
+			t.Errorf("%+v: %d, %q; want %d, %q", c.q, p.Total, got, c.n, c.want)
+		}
+	}
+	must(t, s.DeleteJob(ctx, num))
+	for more := true; more; {
+		var err error
+		more, err = s.PurgeStep(ctx, num)
+		must(t, err)
+	}
+	if p, err := s.Categories(ctx, num, store.CategoryQuery{Size: 9}); err != nil || p.Total != 0 {
+		t.Errorf("after a purge: %d categories, %v", p.Total, err)
 	}
 }
 

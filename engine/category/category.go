@@ -1,0 +1,395 @@
+// Package category groups log messages by what they have in common: messages
+// that one statement of a program writes belong together, whatever values it
+// fills in.
+//
+// Model: a category is an ordered list of constant tokens. A message belongs to
+// the category that it has most in common with,
+//
+//	similarity = weight(longest common subsequence) / max(weight(a), weight(b))
+//
+// if that is at least sameSimilarity. The category then keeps only what is
+// common, but never less than leastKept of what it began with: so it becomes as
+// general as its messages need and no wider.
+//
+// Cost: candidates come from an index of tokens, the few best are compared in
+// full, in the product of their numbers of tokens. Memory: the tokens and
+// examples. Source: longest common subsequence (Wagner and Fischer 1974).
+package category
+
+import (
+	"cmp"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	// sameSimilarity is how much of the heavier side two messages of one category
+	// have in common at least. leastKept is how much of its first message a
+	// category keeps.
+	sameSimilarity = 0.7
+	leastKept      = 0.6
+	// maxCandidates are compared in full.
+	maxCandidates = 6
+	// commonToken categories may have a token for it to be looked up: more say
+	// little, and would make every look-up long.
+	commonToken = 400
+
+	defaultCategories = 10_000
+	defaultExamples   = 4
+	exampleRunes      = 1000
+	maxPreferred      = 100
+	// stretch is how much longer than the longest seen a message may be.
+	stretch = 1.1
+)
+
+// Limits bound a Categorizer. Zero values mean the defaults.
+type Limits struct {
+	// MaxCategories is how many categories there can be, Examples how many
+	// messages each keeps.
+	MaxCategories, Examples int
+}
+
+// one is one category.
+type one struct {
+	tokens   []token
+	weight   float32
+	first    float32 // weight of the first message
+	longest  int     // runes
+	matches  int64
+	examples []string
+	// prefers are later categories whose messages belong here by now; dead: an
+	// earlier one takes what belonged here.
+	prefers []int32
+	dead    bool
+}
+
+// Categorizer groups the messages of one stream. It is not safe for concurrent
+// use.
+type Categorizer struct {
+	limits    Limits
+	list      []*one
+	index     map[uint64][]int32
+	documents int64
+	failed    int64
+	bytes     int64
+	scratch   []token
+	shared    []float32
+	rows      [2][]float32
+}
+
+// New returns a Categorizer that has seen nothing.
+func New(l Limits) *Categorizer {
+	if l.MaxCategories <= 0 {
+		l.MaxCategories = defaultCategories
+	}
+	return &Categorizer{limits: l, index: map[uint64][]int32{}}
+}
+
+// Len is how many categories there are; their ids are 1 to Len.
+func (c *Categorizer) Len() int { return len(c.list) }
+
+// Bytes is the memory charged.
+func (c *Categorizer) Bytes() int64 { return c.bytes + int64(len(c.list))*categoryBytes }
+
+const (
+	categoryBytes = 160
+	tokenBytes    = 64
+)
+
+// Categorize returns the id of a message's category, and whether the category is
+// new or has become more general. The id is 0 if there is no room for a new one.
+func (c *Categorizer) Categorize(message []byte) (id int, changed bool) {
+	c.documents++
+	found := tokens(c.scratch, message)
+	c.scratch = found
+	weight := weigh(found)
+	best, common := c.best(found, weight)
+	if best < 0 {
+		if len(c.list) >= c.limits.MaxCategories {
+			c.failed++
+			return 0, false
+		}
+		best = len(c.list)
+		c.add(found, weight)
+		changed = true
+	} else if len(common) < len(c.list[best].tokens) {
+		c.shrink(best, common)
+		changed = true
+	}
+	o := c.list[best]
+	o.matches++
+	if n := utf8.RuneCount(message); n > o.longest {
+		o.longest = n
+	}
+	c.keepExample(o, message)
+	return best + 1, changed
+}
+
+func weigh(list []token) (sum float32) {
+	for i := range list {
+		sum += list[i].weight
+	}
+	return sum
+}
+
+// best is the category a message belongs to and what they have in common, -1 if
+// there is none.
+func (c *Categorizer) best(found []token, weight float32) (best int, common []int) {
+	best = -1
+	top := float32(0)
+	for _, i := range c.candidates(found, weight) {
+		o := c.list[i]
+		heavier := max(weight, o.weight)
+		length := c.common(o.tokens, found)
+		if length < sameSimilarity*heavier || length < leastKept*o.first || best >= 0 && length/heavier <= top {
+			continue
+		}
+		best, top = int(i), length/heavier
+		if heavier == 0 {
+			top = 1
+		}
+	}
+	if best >= 0 {
+		common = c.commonTokens(c.list[best].tokens, found)
+	}
+	return best, common
+}
+
+// candidates are the categories that share most with a message, by the tokens
+// that few categories have.
+func (c *Categorizer) candidates(found []token, weight float32) []int32 {
+	if len(found) == 0 {
+		return c.index[0]
+	}
+	for len(c.shared) < len(c.list) {
+		c.shared = append(c.shared, 0)
+	}
+	var touched []int32
+	for n, t := range found {
+		list := c.index[t.hash]
+		if len(list) > commonToken || slices.ContainsFunc(found[:n], func(o token) bool { return o.hash == t.hash }) {
+			continue
+		}
+		for _, i := range list {
+			if c.shared[i] == 0 {
+				touched = append(touched, i)
+			}
+			c.shared[i] += t.weight
+		}
+	}
+	if touched == nil && len(c.list) > 0 {
+		// Only tokens that everything has: look at those with the rarest one.
+		touched = slices.Clone(c.rarest(found))
+	}
+	slices.SortFunc(touched, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(c.shared[b]/max(weight, c.list[b].weight, 1), c.shared[a]/max(weight, c.list[a].weight, 1)), cmp.Compare(a, b))
+	})
+	for _, i := range touched {
+		c.shared[i] = 0
+	}
+	return touched[:min(len(touched), maxCandidates)]
+}
+
+func (c *Categorizer) rarest(found []token) []int32 {
+	best := c.index[found[0].hash]
+	for _, t := range found[1:] {
+		if list := c.index[t.hash]; len(list) > 0 && len(list) < len(best) || len(best) == 0 {
+			best = list
+		}
+	}
+	return best
+}
+
+// common is the weight of the longest common subsequence.
+func (c *Categorizer) common(a, b []token) float32 {
+	for i := range c.rows {
+		c.rows[i] = slices.Grow(c.rows[i][:0], len(b)+1)[:len(b)+1]
+		clear(c.rows[i])
+	}
+	above, row := c.rows[0], c.rows[1]
+	for i := range a {
+		for j := range b {
+			row[j+1] = max(above[j+1], row[j])
+			if a[i].hash == b[j].hash {
+				row[j+1] = max(row[j+1], above[j]+min(a[i].weight, b[j].weight))
+			}
+		}
+		above, row = row, above
+	}
+	return above[len(b)]
+}
+
+// commonTokens are the places in a of the longest common subsequence.
+func (c *Categorizer) commonTokens(a, b []token) (kept []int) {
+	width := len(b) + 1
+	table := make([]float32, (len(a)+1)*width)
+	for i := len(a) - 1; i >= 0; i-- {
+		for j := len(b) - 1; j >= 0; j-- {
+			at := i*width + j
+			table[at] = max(table[at+width], table[at+1])
+			if a[i].hash == b[j].hash {
+				table[at] = max(table[at], table[at+width+1]+min(a[i].weight, b[j].weight))
+			}
+		}
+	}
+	for i, j := 0, 0; i < len(a) && j < len(b); {
+		at := i*width + j
+		switch {
+		case a[i].hash == b[j].hash && table[at] == table[at+width+1]+min(a[i].weight, b[j].weight):
+			kept = append(kept, i)
+			i, j = i+1, j+1
+		case table[at] == table[at+width]:
+			i++
+		default:
+			j++
+		}
+	}
+	return kept
+}
+
+func (c *Categorizer) add(found []token, weight float32) {
+	i := int32(len(c.list))
+	c.list = append(c.list, &one{tokens: slices.Clone(found), weight: weight, first: weight})
+	c.enter(i)
+}
+
+// enter puts a category's tokens into the index; one without any has hash 0.
+func (c *Categorizer) enter(i int32) {
+	o := c.list[i]
+	if len(o.tokens) == 0 {
+		c.index[0] = append(c.index[0], i)
+	}
+	for n, t := range o.tokens {
+		c.bytes += tokenBytes + int64(len(t.text))
+		if !slices.ContainsFunc(o.tokens[:n], func(x token) bool { return x.hash == t.hash }) {
+			c.index[t.hash] = append(c.index[t.hash], i)
+		}
+	}
+}
+
+// shrink leaves a category the tokens at the places in common.
+func (c *Categorizer) shrink(i int, common []int) {
+	// Snapshots share what they were given: change a copy.
+	o := *c.list[i]
+	before := o.tokens
+	o.tokens = make([]token, len(common))
+	for n, at := range common {
+		o.tokens[n] = before[at]
+	}
+	o.weight = weigh(o.tokens)
+	c.list[i] = &o
+	for _, t := range before {
+		has := func(x token) bool { return x.hash == t.hash }
+		if slices.ContainsFunc(o.tokens, has) {
+			continue
+		}
+		list := c.index[t.hash]
+		if at := slices.Index(list, int32(i)); at >= 0 {
+			c.index[t.hash] = slices.Delete(slices.Clone(list), at, at+1)
+		}
+	}
+	for _, t := range before {
+		c.bytes -= tokenBytes + int64(len(t.text))
+	}
+	for _, t := range o.tokens {
+		c.bytes += tokenBytes + int64(len(t.text))
+	}
+	c.prefer(i)
+}
+
+// prefer marks later categories whose messages belong to category i by now.
+func (c *Categorizer) prefer(i int) {
+	o := c.list[i]
+	if len(o.tokens) == 0 {
+		return
+	}
+	for _, other := range c.rarest(o.tokens) {
+		later := c.list[other]
+		if int(other) <= i || later.dead || len(o.prefers) >= maxPreferred {
+			continue
+		}
+		if common := c.common(o.tokens, later.tokens); common == o.weight && common >= sameSimilarity*later.weight {
+			dead := *later
+			dead.dead = true
+			c.list[other] = &dead
+			o.prefers = append(slices.Clone(o.prefers), other)
+		}
+	}
+}
+
+func (c *Categorizer) keepExample(o *one, message []byte) {
+	limit := c.limits.Examples
+	if limit <= 0 || len(o.examples) >= limit {
+		return
+	}
+	text := strings.ToValidUTF8(string(message), "\uFFFD")
+	if utf8.RuneCountInString(text) > exampleRunes {
+		text = string([]rune(text)[:exampleRunes])
+	}
+	at, have := slices.BinarySearch(o.examples, text)
+	if have {
+		return
+	}
+	o.examples = slices.Insert(slices.Clone(o.examples), at, text)
+	c.bytes += int64(len(text)) + 16
+}
+
+// Definition describes a category.
+type Definition struct {
+	ID                int
+	Terms, Regex      string
+	MaxMatchingLength int
+	Examples          []string
+	NumMatches        int64
+	PreferredTo       []int
+}
+
+// Definition describes the category with an id from 1 to Len.
+func (c *Categorizer) Definition(id int) Definition {
+	o := c.list[id-1]
+	d := Definition{ID: id, Examples: o.examples, NumMatches: o.matches, MaxMatchingLength: int(math.Floor(float64(o.longest) * stretch))}
+	var terms []string
+	var regex strings.Builder
+	for i, t := range o.tokens {
+		terms = append(terms, t.text)
+		regex.WriteString([]string{".*?", ".+?"}[min(i, 1)])
+		regex.WriteString(regexp.QuoteMeta(t.text))
+	}
+	regex.WriteString(".*")
+	d.Terms, d.Regex = strings.Join(terms, " "), regex.String()
+	for _, i := range o.prefers {
+		d.PreferredTo = append(d.PreferredTo, int(i)+1)
+	}
+	return d
+}
+
+// Stats sum up a categorizer.
+type Stats struct {
+	Documents, Total, Frequent, Rare, Dead, Failed int64
+	// Warn: the messages do not look like ones that can be grouped.
+	Warn bool
+}
+
+// From warnFrom messages on the categories can be told to be useless.
+const warnFrom = 100
+
+// Stats sums up.
+func (c *Categorizer) Stats() Stats {
+	s := Stats{Documents: c.documents, Total: int64(len(c.list)), Failed: c.failed}
+	for _, o := range c.list {
+		if o.matches > 1 && o.matches*100 > c.documents {
+			s.Frequent++
+		}
+		if o.matches == 1 {
+			s.Rare++
+		}
+		if o.dead {
+			s.Dead++
+		}
+	}
+	s.Warn = s.Documents >= warnFrom && (s.Total == 1 || s.Rare*10 > s.Total*9 || s.Total*2 > s.Documents || s.Frequent == 0 || s.Dead*2 > s.Total)
+	return s
+}
