@@ -254,6 +254,9 @@ func (s *shard) visit(e *Engine, i, cell uint32, shares []uint32, number, start 
 		return
 	}
 	v := u.params.Judge(core, season, x)
+	if st.pattern != 0 {
+		u.params.JudgePattern(core, s.patterns.Get(st.pattern-1), x, &v)
+	}
 	s.out.judged++
 	effect := e.rules(u, st, &v, start)
 	if v.Reportable() && !effect.skipResult {
@@ -269,6 +272,11 @@ func (s *shard) visit(e *Engine, i, cell uint32, shares []uint32, number, start 
 	u.params.Learn(core, season, x, &v)
 	if st.season == 0 && u.params.WantsSeason(core) {
 		st.season = s.seasons.Alloc() + 1
+	}
+	if st.pattern != 0 {
+		u.params.LearnPattern(s.patterns.Mut(st.pattern-1), &v)
+	} else if u.params.WantsPattern(core) {
+		st.pattern = s.patterns.Alloc() + 1
 	}
 }
 

@@ -89,7 +89,11 @@ func (s *shard) judgeOpen(e *Engine, open *gather.Bucket, cell uint32, start int
 		return v, nil, nil, false
 	}
 	core, season = s.catchUp(e, i, start)
-	return u.params.JudgePartial(core, season, x, share), core, season, true
+	v = u.params.JudgePartial(core, season, x, share)
+	if st := s.series.Get(i); st.pattern != 0 && share >= 1 {
+		u.params.JudgePattern(core, s.patterns.Get(st.pattern-1), x, &v)
+	}
+	return v, core, season, true
 }
 
 // catchUp is the model of a series with its season as they are at a bucket's

@@ -25,17 +25,18 @@ type memory struct {
 // what its model takes, and for a group. They are the sizes of the encodings plus
 // the in-memory overhead, fixed so that the count is the same everywhere.
 const (
-	seriesBytes = 112
-	coreBytes   = 560
-	seasonBytes = 1360
-	peersBytes  = 160
-	dayBytes    = 1280
-	weekBytes   = 2816
-	placeBytes  = 512
-	rarityBytes = 128
-	valueBytes  = 24
-	groupBytes  = 48
-	baseBytes   = 16 << 10
+	seriesBytes  = 112
+	coreBytes    = 560
+	seasonBytes  = 1360
+	patternBytes = 1840
+	peersBytes   = 160
+	dayBytes     = 1280
+	weekBytes    = 2816
+	placeBytes   = 512
+	rarityBytes  = 128
+	valueBytes   = 24
+	groupBytes   = 48
+	baseBytes    = 16 << 10
 )
 
 // bytes is the memory charged for the state, without the open buckets.

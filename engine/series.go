@@ -20,6 +20,7 @@ const (
 	seriesPerPage  = 768
 	coresPerPage   = 96
 	seasonsPerPage = 48
+	patternsPage   = 32
 	peersPerPage   = 256
 	clocksPerPage  = 24
 	placesPerPage  = 96
@@ -39,8 +40,9 @@ type state struct {
 	// model is 1 + the number in the pool of the series' kind, 0 without one: of a
 	// population only the attribute has one, its members have none.
 	model uint32
-	// season is 1 + the number of its season, 0 without one.
-	season uint32
+	// season and pattern are 1 + the numbers of its season and its courses, 0
+	// without them.
+	season, pattern uint32
 	// parent is 1 + the series whose model judges this one, 0: its own.
 	parent uint32
 	// buckets with records, to tell what is frequent; in excesses of them a member
@@ -57,6 +59,7 @@ type shard struct {
 	series   *pages.Pool[state]
 	cores    *pages.Pool[series.Core]
 	seasons  *pages.Pool[series.Season]
+	patterns *pages.Pool[series.Pattern]
 	peers    *pages.Pool[series.Peers]
 	days     *pages.Pool[clockmodel.Day]
 	weeks    *pages.Pool[clockmodel.Week]
@@ -78,7 +81,8 @@ type shard struct {
 func newShard() *shard {
 	return &shard{
 		series: pages.New[state](seriesPerPage), cores: pages.New[series.Core](coresPerPage), seasons: pages.New[series.Season](seasonsPerPage),
-		peers: pages.New[series.Peers](peersPerPage), days: pages.New[clockmodel.Day](clocksPerPage), weeks: pages.New[clockmodel.Week](clocksPerPage),
+		patterns: pages.New[series.Pattern](patternsPage),
+		peers:    pages.New[series.Peers](peersPerPage), days: pages.New[clockmodel.Day](clocksPerPage), weeks: pages.New[clockmodel.Week](clocksPerPage),
 		places: pages.New[place.Model](placesPerPage), rarities: pages.New[rarity.Population](raritiesPage), values: pages.New[rarity.Value](valuesPerPage),
 		wheel: wheel.New(0),
 	}
@@ -202,6 +206,9 @@ func (s *shard) drop(e *Engine, i uint32) {
 	st := s.series.Mut(i)
 	if st.season != 0 {
 		s.seasons.Release(st.season - 1)
+	}
+	if st.pattern != 0 {
+		s.patterns.Release(st.pattern - 1)
 	}
 	s.releaseModel(&e.units[e.groups.Get(st.group).unit], st)
 	*st = state{}

@@ -64,6 +64,7 @@ type frozenShard struct {
 	series   pages.View[state]
 	cores    pages.View[series.Core]
 	seasons  pages.View[series.Season]
+	patterns pages.View[series.Pattern]
 	peers    pages.View[series.Peers]
 	days     pages.View[clockmodel.Day]
 	weeks    pages.View[clockmodel.Week]
@@ -91,7 +92,7 @@ func (e *Engine) freeze() *Frozen {
 		for n, b := range s.open {
 			open[n] = b.Clone()
 		}
-		f.shards[i] = frozenShard{series: s.series.Freeze(), cores: s.cores.Freeze(), seasons: s.seasons.Freeze(),
+		f.shards[i] = frozenShard{series: s.series.Freeze(), cores: s.cores.Freeze(), seasons: s.seasons.Freeze(), patterns: s.patterns.Freeze(),
 			peers: s.peers.Freeze(), days: s.days.Freeze(), weeks: s.weeks.Freeze(), places: s.places.Freeze(),
 			rarities: s.rarities.Freeze(), values: s.values.Freeze(),
 			active: append([]uint32(nil), s.active...), now: s.wheel.Now(), open: open}

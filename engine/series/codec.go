@@ -110,6 +110,15 @@ func (k *coder) u32(x *uint32) {
 	k.at += 4
 }
 
+func (k *coder) u16(x *uint16) {
+	if k.write {
+		binary.LittleEndian.PutUint16(k.buf[k.at:], *x)
+	} else if k.read {
+		*x = binary.LittleEndian.Uint16(k.buf[k.at:])
+	}
+	k.at += 2
+}
+
 func (k *coder) i16(x *int16) {
 	if k.write {
 		binary.LittleEndian.PutUint16(k.buf[k.at:], uint16(*x))
@@ -273,4 +282,69 @@ func (s *Season) sound() bool {
 		}
 	}
 	return true
+}
+
+// PatternBytes is the encoded size of a Pattern.
+var PatternBytes = func() int { k := coder{}; k.pattern(new(Pattern)); return k.at }()
+
+func (k *coder) pattern(m *Pattern) {
+	for i := range m.boxes {
+		k.bytes(m.boxes[i][:])
+	}
+	for i := range m.used {
+		k.u16(&m.used[i])
+	}
+	for _, x := range m.singles() {
+		k.f32(x)
+	}
+	k.bytes(m.course[:])
+	k.u16(&m.inBlock)
+	k.u32(&m.blocks)
+	flags := []uint8{m.boxesInUse, 0}
+	if m.warm {
+		flags[1] = 1
+	}
+	k.bytes(flags)
+	m.boxesInUse, m.warm = flags[0], flags[1] == 1
+}
+
+func (m *Pattern) singles() [8]*float32 {
+	return [...]*float32{&m.low, &m.high, &m.median, &m.least, &m.most, &m.match, &m.largest, &m.last}
+}
+
+// Append appends the encoding of m, PatternBytes long.
+func (m *Pattern) Append(dst []byte) []byte {
+	at := len(dst)
+	dst = append(dst, make([]byte, PatternBytes)...)
+	k := coder{buf: dst[at:], write: true}
+	k.pattern(m)
+	return dst
+}
+
+// Decode reads m from src and returns the rest of src.
+func (m *Pattern) Decode(src []byte) ([]byte, error) {
+	if len(src) < PatternBytes {
+		return nil, ErrShort
+	}
+	k := coder{buf: src[:PatternBytes], read: true}
+	k.pattern(m)
+	for _, x := range m.singles() {
+		if !(math.Abs(float64(*x)) <= mostState) {
+			return nil, ErrCorrupt
+		}
+	}
+	if m.boxesInUse > patternBoxes || m.low > m.high || !m.warm && m.blocks >= warmBlocks {
+		return nil, ErrCorrupt
+	}
+	if !m.warm {
+		return src[PatternBytes:], nil
+	}
+	for i := range m.boxes[:m.boxesInUse] {
+		for k := range patternBlocks {
+			if m.boxes[i][k] > m.boxes[i][patternBlocks+k] || m.boxes[i][patternBlocks+k] > patternLevels {
+				return nil, ErrCorrupt
+			}
+		}
+	}
+	return src[PatternBytes:], nil
 }

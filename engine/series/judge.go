@@ -52,6 +52,7 @@ type Verdict struct {
 	below, above          float64 // tolerance next to a step of the season
 	dayPlace, weekPlace   place
 	dayCurve, weekCurve   float64
+	pattern               patternVerdict
 	pred                  [experts]float64
 	feature               [features]float64
 }

@@ -55,6 +55,7 @@ var (
 	fullTime         = memory{16 * hour, 50}
 	noveltyFullTime  = memory{40 * hour, 100}
 	seasonAfter      = memory{6 * hour, 16}
+	patternAfter     = memory{hour, 10}
 	meanAbsMemory    = memory{12 * day, 300}
 	trendDampingTime = memory{4 * hour, 50}
 	// After silenceTime without a record a series is taken to have ended: its
@@ -95,6 +96,7 @@ type Params struct {
 	mostZeros                                          uint32
 	longScaleMemory, rangeMemory, meanAbsMemory        float64
 	quiet, full, noveltyFull, seasonAfter, bucketsADay float64
+	patternAfter, blockBuckets                         float64
 }
 
 // NewParams derives the shared parameters of a detector. bucketSpanMs must be
@@ -137,6 +139,7 @@ func NewParams(fn spec.Function, bucketSpanMs int64) *Params {
 	p.rangeMemory, p.meanAbsMemory = rangeMemory.in(span), meanAbsMemory.in(span)
 	p.quiet, p.full, p.noveltyFull = quietTime.in(span), fullTime.in(span), noveltyFullTime.in(span)
 	p.seasonAfter = seasonAfter.in(span)
+	p.patternAfter, p.blockBuckets = patternAfter.in(span), math.Round(blockTime.in(span))
 	p.mostZeros = uint32(math.Min(silenceTime.in(span), math.MaxUint32))
 	return p
 }
