@@ -507,7 +507,8 @@ func (e *Engine) extra(b *record.Batch, c *unitColumns, open *gather.Bucket, cel
 	case gather.Distinct, gather.Texts:
 		x.AddText(b.Texts[c.text].Value(int(b.Texts[c.text].Codes[k] - 1)))
 	case gather.Slots:
-		x.AddSlot(int((b.Times[k]+c.shiftMs)%c.cycleMs/c.slotMs), weight)
+		local := b.Times[k] + e.config.Zone.At(b.Times[k]) + c.shiftMs + c.cycleMs
+		x.AddSlot(int(local%c.cycleMs/c.slotMs), weight)
 	case gather.Places:
 		if p, ok := place.Parse(b.Texts[c.text].Value(int(b.Texts[c.text].Codes[k] - 1))); ok {
 			x.AddPlace(gather.At(p))

@@ -94,5 +94,8 @@ func (e *Engine) shiftClocks(startMs int64) {
 	}
 }
 
-// clockOf is the time that a unit's model takes a bucket for.
-func (e *Engine) clockOf(u *unit, startMs int64) int64 { return startMs + e.shifts[u.detector].ms }
+// clockOf is the time that a unit's model takes a bucket for: local time, shifted
+// as rules say.
+func (e *Engine) clockOf(u *unit, startMs int64) int64 {
+	return startMs + e.config.Zone.At(startMs) + e.shifts[u.detector].ms
+}

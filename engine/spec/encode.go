@@ -15,6 +15,7 @@ func (j *Job) Append(dst []byte) []byte {
 	for _, f := range j.CategorizationFilters {
 		dst = codec.AppendString(dst, f)
 	}
+	dst = j.Zone.append(dst)
 	dst = codec.AppendUvarint(dst, uint64(len(j.Detectors)))
 	for i := range j.Detectors {
 		d := &j.Detectors[i]
@@ -47,6 +48,7 @@ func Decode(r *codec.Reader) *Job {
 	for n := r.Count(1); n > 0 && r.Err() == nil; n-- {
 		j.CategorizationFilters = append(j.CategorizationFilters, r.Text())
 	}
+	j.Zone = decodeZone(r)
 	if n := r.Count(6); n > 0 {
 		j.Detectors = make([]Detector, n)
 	}

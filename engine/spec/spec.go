@@ -36,6 +36,8 @@ type Job struct {
 	StopOnWarn bool
 	// CategoryExamples is how many messages each category keeps.
 	CategoryExamples int
+	// Zone is the time zone whose days and weeks the models follow.
+	Zone Zone
 	// ModelMemoryLimit bounds the learned state in bytes. Zero: no bound.
 	ModelMemoryLimit int64
 	// ModelPruneWindowMs is how long a series may be silent before closing the
@@ -121,6 +123,9 @@ func (j *Job) Validate() error {
 		return fmt.Errorf("latency must not be negative, is %d ms", j.LatencyMs)
 	case len(j.Detectors) == 0:
 		return errors.New("a job needs at least one detector")
+	}
+	if err := j.Zone.validate(); err != nil {
+		return err
 	}
 	for _, f := range j.CategorizationFilters {
 		if _, err := regexp.Compile(f); err != nil {

@@ -278,6 +278,9 @@ func (d *draft) check(urlID string) error {
 	if err := d.checkRetention(); err != nil {
 		return err
 	}
+	if _, err := zoneOf(j); err != nil {
+		return err
+	}
 	return d.checkTimeField()
 }
 

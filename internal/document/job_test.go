@@ -148,6 +148,8 @@ func TestRefusals(t *testing.T) {
 		{"daily over retention", conf(oneCount, `"daily_model_snapshot_retention_after_days":11`), wire.TypeStatus, "daily_model_snapshot_retention_after_days [11] cannot be greater than model_snapshot_retention_days [10]"},
 		{"persist interval", conf(oneCount, `"background_persist_interval":"59m"`), nested, "background_persist_interval cannot be less than 1h"},
 		{"memory", conf(oneCount, `"analysis_limits":{"model_memory_limit":"1000kb"}`), nested, "model_memory_limit must be at least 1 MiB. Value = 1000kb"},
+		{"time zone", conf(oneCount, `"custom_settings":{"tidemark":{"time_zone":"Mars/Olympus"}}`), wire.TypeIllegalArgument, "[Mars/Olympus] is no known time zone"},
+		{"time zone of another kind", conf(oneCount, `"custom_settings":{"tidemark":{"time_zone":5}}`), wire.TypeIllegalArgument, "custom_settings.tidemark cannot be read"},
 		{"memory nonsense", conf(oneCount, `"analysis_limits":{"model_memory_limit":"lots"}`), nested, "[model_memory_limit] with value [lots]"},
 		{"examples", conf(oneCount, `"analysis_limits":{"categorization_examples_limit":-1}`), nested, "categorization_examples_limit cannot be less than 0"},
 		{"time field used", conf(`"detectors":[{"function":"sum","field_name":"time"}]`), wire.TypeStatus, "data_description.time_field may not be used in the analysis_config"},

@@ -33,6 +33,10 @@ func SpecOf(j *wire.Job, filters Filters) (*spec.Job, error) {
 		*d.ms = int64(v / time.Millisecond)
 	}
 	categorySpec(s, j)
+	var err error
+	if s.Zone, err = zoneOf(j); err != nil {
+		return nil, err
+	}
 	if j.AnalysisLimits != nil && j.AnalysisLimits.ModelMemoryLimit != "" {
 		mib, err := wire.ParseMemoryLimit("model_memory_limit", j.AnalysisLimits.ModelMemoryLimit)
 		if err != nil {
