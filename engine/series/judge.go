@@ -183,25 +183,23 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 	novelty := p.novelty(c, x, v)
 	v.raw = combine(-logA/math.Ln10, -logB/math.Ln10, absA, absB, novelty)
 	logC := c.tailC.logTail(math.Abs(v.zC))
-	rare := p.rare(c, v)
-	if rare {
-		v.LogProb = eitherOf2(math.Min(logA, logB))
-	} else {
-		v.LogProb = AnyOf(min(logA, logB, logC), 3)
-	}
+	v.LogProb = AnyOf(math.Min(logA, logB), 2)
 	fresh := freshness(c.longRun)
 	alone := math.Max(driftWeight*fresh*lasting(-logC/math.Ln10, math.Abs(v.zC)), longWeight*fresh*lasting(-logB/math.Ln10, absB))
-	if rare {
+	if p.rare(c, v) {
 		alone = 0
 	}
 	v.single, v.multi = v.raw, alone
 	fromLong := alone > v.raw
+	if fromLong {
+		v.LogProb = AnyOf(min(logA, logB, logC+c.tailC.logCrowd()), 3)
+	}
 	v.raw = math.Max(v.raw, alone)
 	most := p.boundRare(c, x, v)
 	v.raw *= math.Min(1, 0.3+0.7*c.seen/p.full)
 	v.Ready = c.seen >= p.quiet
 	if v.Ready {
-		v.Evidence = math.Min(math.Min(c.rank.rank(v.raw), mostRarity*v.raw), most)
+		v.Evidence = min(rankWeight*c.rank.rank(v.raw)+(1-rankWeight)*v.raw, mostRarity*v.raw, most)
 		if v.LogProb > likely {
 			v.Evidence = math.Min(v.Evidence, 1)
 		}
@@ -225,19 +223,11 @@ func beyond(e, below, above float64) float64 {
 	return math.Min(0, e+below)
 }
 
-// eitherOf2 is log(1-(1-q)²) for the smaller of two tail probabilities q: the
-// chance that at least one of two independent tests is that small.
-//
-//	1-(1-q)² = q*(2-q)
-func eitherOf2(logQ float64) float64 {
-	return math.Min(0, logQ+math.Log(2-math.Exp(logQ)))
-}
-
 // combine is the ranking evidence in powers of ten: calibrated tails and plain
 // size must both speak, or novelty with some of both.
 func combine(lA, lB, zA, zB, novelty float64) float64 {
-	cal := (lA + lB) / 2
-	size := math.Log2((1 + zA/3) * (1 + zB/3))
+	cal := maxWeight*math.Max(lA, lB) + (1-maxWeight)*(lA+lB)/2
+	size := sizeWeight * math.Log2((1+zA/sizeScale)*(1+zB/sizeScale))
 	return math.Max(math.Min(cal, size), math.Min(novelty, math.Sqrt(cal*size)))
 }
 
@@ -251,6 +241,19 @@ const (
 	// when the short one has followed it: less than both together. driftWeight
 	// is the same for a mild one that lasts.
 	longWeight, driftWeight = 0.8, 1.1
+	// maxWeight is how far the stronger of the two tails stands for both: with the
+	// mean alone each hides half of what the other shows.
+	maxWeight = 0.3
+	// sizeScale and sizeWeight say what a deviation of so many scales is worth by
+	// its size: a power of ten for each doubling of 1 + z/3. A weight of 1.6 found
+	// more on two development sets, and let spikes that come daily lose twice as
+	// much of their score.
+	sizeScale, sizeWeight = 3, 1
+	// rankWeight is how far evidence counts by its rarity in its own series, the
+	// rest counts as it is: rarity alone lets the incidents of a series raise the
+	// bar for each other, evidence alone lets noisy series fill the list. Of 0 to
+	// 1, a half ranked best on two of four development sets.
+	rankWeight = 0.5
 	// newsRun is the run of outliers after which one that goes on is half the
 	// news it was: a new level must not be reported until it is learned. Of 1 to
 	// 12 buckets, 2 gave the fewest records after a shift and ranked best.
@@ -290,6 +293,8 @@ func lasting(cal, z float64) float64 {
 
 const (
 	maxNovelty = 12
+	// noveltySlope is what leaving the range by its whole width adds.
+	noveltySlope = 18
 	// leastNovelty is the excess, in widths of the range, that counts: ranges of
 	// discrete series are touched all the time.
 	leastNovelty = 0.02
@@ -316,5 +321,5 @@ func (p *Params) novelty(c *Core, x float64, v *Verdict) float64 {
 	if most <= leastNovelty {
 		return 0
 	}
-	return math.Min(maxNovelty, 2+12*most) * math.Min(1, c.seen/p.noveltyFull)
+	return math.Min(maxNovelty, 2+noveltySlope*most) * math.Min(1, c.seen/p.noveltyFull)
 }

