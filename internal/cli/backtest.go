@@ -92,7 +92,9 @@ func collect(ctx context.Context, run *detect.Run, source records) (*backtest.Ru
 	emit := func(b *result.Bucket) {
 		list, err := detect.Records(run.Job, b)
 		emitErr = errors.Join(emitErr, err)
-		found.Records = append(found.Records, list...)
+		for i := range list {
+			found.Records = append(found.Records, list[i].Record)
+		}
 	}
 	if err := run.Feed(ctx, source.Next, nil, emit); err != nil {
 		return nil, err

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
 	"tidemark/engine/result"
@@ -290,18 +289,15 @@ func (a *anomalies) end() error {
 	return a.flush()
 }
 
-func (a *anomalies) add(r *wire.Record) error {
+func (a *anomalies) add(found *detect.Found) error {
+	r := &found.Record
 	a.n++
 	switch a.format {
 	case "csv":
 		return a.csv.Write([]string{wire.FormatTime(int64(r.Timestamp)), number(r.RecordScore), number(orZero(r.NoveltyScore)), number(r.Probability), r.Function,
 			r.FieldName, deref(r.PartitionFieldValue), deref(r.ByFieldValue), deref(r.OverFieldValue), first(r.Actual), first(r.Typical), strconv.FormatBool(r.IsInterim)})
 	case "ndjson":
-		raw, err := json.Marshal(r)
-		if err != nil {
-			return err
-		}
-		_, err = a.w.Write(append(raw, '\n'))
+		_, err := a.w.Write(append(found.Doc, '\n'))
 		return err
 	}
 	if a.n == 1 {

@@ -125,15 +125,22 @@ func (r *Run) take(body []byte, emit engine.Emit) error {
 // Interim emits the buckets that are still filling, as they stand.
 func (r *Run) Interim(emit engine.Emit) { r.engine.Interim(0, 0, false, emit) }
 
-// Records are the anomaly records of a bucket as documents of the API.
-func Records(job *wire.Job, b *result.Bucket) ([]wire.Record, error) {
+// Found is an anomaly record with its document, as a server stores it.
+type Found struct {
+	wire.Record
+	Doc []byte
+}
+
+// Records are the anomaly records of a bucket.
+func Records(job *wire.Job, b *result.Bucket) ([]Found, error) {
 	if len(b.Records) == 0 {
 		return nil, nil
 	}
 	_, docs, _ := document.ResultRows(job, b)
-	list := make([]wire.Record, len(docs))
+	list := make([]Found, len(docs))
 	for i := range docs {
-		if err := json.Unmarshal(docs[i].Doc, &list[i]); err != nil {
+		list[i].Doc = docs[i].Doc
+		if err := json.Unmarshal(docs[i].Doc, &list[i].Record); err != nil {
 			return nil, fmt.Errorf("record %s: %w", docs[i].ID, err)
 		}
 	}

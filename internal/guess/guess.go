@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"tidemark/engine/spec"
 	"tidemark/internal/ingest"
 	"tidemark/internal/ingest/javatime"
 	"tidemark/internal/ingest/tabular"
@@ -290,12 +291,10 @@ func (g *Guess) chooseValue(columns []*column, o Overrides) error {
 	return nil
 }
 
+// needsNoField reports whether a function looks at no value.
 func needsNoField(function string) bool {
-	switch function {
-	case "count", "high_count", "low_count", "non_zero_count", "high_non_zero_count", "low_non_zero_count":
-		return true
-	}
-	return false
+	f, known := spec.ParseFunction(function)
+	return known && f.Field() == spec.Prohibited
 }
 
 // looksLikeID: whole numbers, each there once, under a name that says so.

@@ -1,0 +1,160 @@
+package cli
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// cpuCSV is the use of three processors every five minutes, with a spike at row
+// 1,500 of the second.
+func cpuCSV(rows int) string {
+	rng := rand.New(rand.NewPCG(7, 7))
+	var b strings.Builder
+	b.WriteString("timestamp,host,cpu\n")
+	at := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
+	for i := range rows {
+		for host := range 3 {
+			v := 30 + 2*rng.NormFloat64()
+			if host == 1 && i == 1500 {
+				v = 95
+			}
+			fmt.Fprintf(&b, "%s,web-%d,%.3f\n", at.Add(time.Duration(i)*5*time.Minute).Format("2006-01-02 15:04:05"), host, v)
+		}
+	}
+	return b.String()
+}
+
+func write(t *testing.T, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestDetect(t *testing.T) {
+	file := write(t, "cpu.csv", cpuCSV(2000))
+	status, out, errs := tidemark(t, "", "detect", "--min-score", "75", "--format", "table", "--explain", file)
+	if status != exitOK || strings.Count(out, "host web-1") != 1 || strings.Contains(out, "web-0") || !strings.Contains(out, "2026-01-10 05:00:00") || !strings.Contains(out, "probability") {
+		t.Errorf("status %d:\n%s%s", status, out, errs)
+	}
+	for _, want := range []string{`time is in "timestamp"`, `"cpu" holds numbers`, `"host" has 3 values`, "6,000 records", "1 anomalies of score 75"} {
+		if !strings.Contains(errs, want) {
+			t.Errorf("no %q in %s", want, errs)
+		}
+	}
+	piped := must(t, cpuCSV(2000), "detect", "--min-score", "75", "--format", "csv", "--quiet")
+	if lines := strings.Split(strings.TrimSpace(piped), "\n"); len(lines) != 2 || !strings.HasPrefix(lines[1], "2026-01-10T05:00:00.000Z,") || !strings.Contains(lines[1], ",web-1,") {
+		t.Errorf("from a pipe: %s", piped)
+	}
+	if status, _, _ := tidemark(t, "", "detect", "--quiet", "--fail-on", "75", file); status != exitFound {
+		t.Errorf("an anomaly above --fail-on ends with status %d", status)
+	}
+	if out := must(t, "", "detect", "--quiet", "--format", "table", "--min-score", "99.9", file); out != "no anomalies\n" {
+		t.Errorf("nothing to report: %q", out)
+	}
+	fails(t, exitUsage, "--format must be", "detect", "--format", "xml", file)
+	fails(t, exitError, "no such file", "detect", file+"x")
+	fails(t, exitError, "there is no field", "detect", "--field", "memory", file)
+}
+
+// TestDetectIsTheServer: what detect prints is what a server stores, byte for byte.
+func TestDetectIsTheServer(t *testing.T) {
+	file := write(t, "cpu.csv", cpuCSV(2000))
+	local := must(t, "", "detect", "--quiet", "--format", "ndjson", "--min-score", "0", file)
+	s := start(t, t.TempDir())
+	defer s.end(t)
+	t.Setenv("TIDEMARK_SERVER", s.url)
+	must(t, "", "job", "create", "detect", "--from", file)
+	must(t, "", "post", "detect", file)
+	_, served := get(t, s.url+"/_ml/anomaly_detectors/detect/results/records?sort=timestamp&desc=false&size=10000")
+	n := 0
+	for line := range strings.Lines(local) {
+		n++
+		if line = strings.TrimSpace(line); !strings.Contains(served, line) {
+			t.Fatalf("the server has not\n%s", line)
+		}
+	}
+	if n < 10 || strings.Count(served, `"result_type":"record"`) != n {
+		t.Errorf("%d records here, %d from the server", n, strings.Count(served, `"result_type":"record"`))
+	}
+}
+
+// TestRows: every row is there with its scores, which depend on nothing behind it.
+func TestRows(t *testing.T) {
+	whole := cpuCSV(1700)
+	folder := t.TempDir()
+	for name, content := range map[string]string{"a/one.csv": whole, "two.csv": "time,v,label\n" + strings.Repeat("1767571200,1,0\n", 20), "notes.txt": "x"} {
+		path := filepath.Join(folder, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := filepath.Join(t.TempDir(), "scored")
+	must(t, "", "detect", "--rows", "-o", out, folder)
+	raw, err := os.ReadFile(filepath.Join(out, "a/one.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := strings.Split(strings.TrimSpace(string(raw)), "\n")
+	given := strings.Split(strings.TrimSpace(whole), "\n")
+	if len(rows) != len(given) || rows[0] != "timestamp,host,cpu,anomaly_score,novelty_score" {
+		t.Fatalf("%d rows for %d, the first is %s", len(rows), len(given), rows[0])
+	}
+	best, at := "", 0
+	for i, row := range rows[1:] {
+		if !strings.HasPrefix(row, given[i+1]+",") {
+			t.Fatalf("row %d is %s, was %s", i+1, row, given[i+1])
+		}
+		if score := strings.Split(row, ",")[3]; score > best {
+			best, at = score, i
+		}
+	}
+	if at != 3*1500+1 || best < "0.75" {
+		t.Errorf("the highest score is %s, of row %d", best, at)
+	}
+	for _, n := range []int{13, 500, 4000, 4503} {
+		part := must(t, strings.Join(given[:n+1], "\n")+"\n", "detect", "--rows", "--quiet")
+		if want := strings.Join(rows[:n+1], "\n"); strings.TrimSpace(part) != want {
+			t.Errorf("the first %d rows score differently without those behind them", n)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(out, "notes.txt")); err == nil {
+		t.Error("a file that is no table was copied")
+	}
+}
+
+func TestBacktest(t *testing.T) {
+	file := write(t, "cpu.csv", cpuCSV(2000))
+	labels := write(t, "labels.csv", "start,end,series\n2026-01-10 05:00:00,2026-01-10 05:04:59,web-1\n2026-01-08 00:00:00,2026-01-08 01:00:00,web-2\n")
+	job := write(t, "job.json", `{"analysis_config":{"bucket_span":"5m","detectors":[{"function":"high_mean","field_name":"cpu","partition_field_name":"host"}]},
+		"data_description":{"time_field":"timestamp","time_format":"yyyy-MM-dd HH:mm:ss"}}`)
+	low := strings.Replace(job, "job.json", "low.json", 1)
+	raw, err := os.ReadFile(job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(low, []byte(strings.Replace(string(raw), "high_mean", "low_mean", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := must(t, "", "backtest", "--job", job, "--job", low, "--labels", labels, "--thresholds", "75", file)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if len(lines) != 6 || !strings.Contains(lines[0], "3 series") || strings.Join(strings.Fields(lines[2]), " ") != "75 1 1.000 0.500 5m0s 0.000" ||
+		!strings.HasPrefix(strings.Join(strings.Fields(lines[5]), " "), "75 0 1.000 0.000") {
+		t.Errorf("backtest prints\n%s", out)
+	}
+	if out := must(t, "", "backtest", file); !strings.Contains(out, "ALERTS PER SERIES-WEEK") {
+		t.Errorf("without labels: %s", out)
+	}
+	fails(t, exitUsage, "at least one file", "backtest")
+	fails(t, exitError, "labels need the columns start and end", "backtest", "--labels", file, file)
+}
