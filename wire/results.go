@@ -110,6 +110,8 @@ type ScoreExplanation struct {
 	UpperConfidenceBound         *float64 `json:"upper_confidence_bound,omitzero"`
 	HighVariancePenalty          bool     `json:"high_variance_penalty"`
 	IncompleteBucketPenalty      bool     `json:"incomplete_bucket_penalty"`
+	// ByFieldFirstOccurrence is true if a rare value was never there before.
+	ByFieldFirstOccurrence bool `json:"by_field_first_occurrence,omitzero"`
 	// ExtrapolatedTail is true if the probability lies beyond what the series'
 	// history can support by itself.
 	ExtrapolatedTail bool `json:"extrapolated_tail,omitzero"`

@@ -245,7 +245,8 @@ func (h *head) decode(src []byte, slots []float32) ([]byte, error) {
 	h.firstMs = int64(binary.LittleEndian.Uint64(src))
 	h.lastMs = int64(binary.LittleEndian.Uint64(src[8:]))
 	h.events = math.Float64frombits(binary.LittleEndian.Uint64(src[16:]))
-	if !(h.events >= 0 && h.events < 1e300) || h.lastMs < h.firstMs {
+	const farMs = 1 << 60 // Differences of times must not overflow.
+	if !(h.events >= 0 && h.events < 1e300) || h.lastMs < h.firstMs || h.firstMs < -farMs || h.lastMs > farMs {
 		return nil, ErrCorrupt
 	}
 	for i := range slots {

@@ -63,7 +63,7 @@ func keep(fromMs, toMs, spanMs int64, days float64) float64 {
 		return 1
 	}
 	memory := math.Max(days*dayMs, leastBuckets*float64(spanMs))
-	return math.Exp(-float64(toMs-fromMs) / memory)
+	return math.Exp(-(float64(toMs) - float64(fromMs)) / memory)
 }
 
 // class is the class of a value at a time.

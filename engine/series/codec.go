@@ -305,7 +305,9 @@ func (k *coder) pattern(m *Pattern) {
 		flags[1] = 1
 	}
 	k.bytes(flags)
-	m.boxesInUse, m.warm = flags[0], flags[1] == 1
+	if k.read { // A snapshot is written while others read the same page.
+		m.boxesInUse, m.warm = flags[0], flags[1] == 1
+	}
 }
 
 func (m *Pattern) singles() [8]*float32 {
@@ -333,7 +335,7 @@ func (m *Pattern) Decode(src []byte) ([]byte, error) {
 			return nil, ErrCorrupt
 		}
 	}
-	if m.boxesInUse > patternBoxes || m.low > m.high || !m.warm && m.blocks >= warmBlocks {
+	if m.boxesInUse > patternBoxes || m.low > m.high || m.warm && m.low == m.high || !m.warm && m.blocks >= warmBlocks {
 		return nil, ErrCorrupt
 	}
 	if !m.warm {

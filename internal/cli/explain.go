@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -123,6 +124,30 @@ func explainResults(ctx context.Context, c *client.Client, j *wire.Job, s *wire.
 	return nil
 }
 
+// comparison says what was there and what usually is.
+func comparison(r *wire.Record) string {
+	if len(r.Actual) == 0 || len(r.Typical) == 0 {
+		return ""
+	}
+	clock := func(seconds float64, layout string) string {
+		// The epoch was a Thursday; weeks begin on Monday.
+		return time.Unix(int64(seconds)+4*24*3600, 0).UTC().Format(layout)
+	}
+	switch e := r.AnomalyScoreExplanation; {
+	case len(r.Actual) == 2:
+		return fmt.Sprintf(": at %.3f,%.3f instead of near %.3f,%.3f", r.Actual[0], r.Actual[1], r.Typical[0], r.Typical[1])
+	case r.Function == "time_of_day":
+		return fmt.Sprintf(": at %s instead of about %s", clock(r.Actual[0], "15:04"), clock(r.Typical[0], "15:04"))
+	case r.Function == "time_of_week":
+		return fmt.Sprintf(": on %s instead of about %s", clock(r.Actual[0], "Mon 15:04"), clock(r.Typical[0], "Mon 15:04"))
+	case strings.HasSuffix(r.Function, "rare") && e != nil && e.ByFieldFirstOccurrence:
+		return ": never there before"
+	case strings.HasSuffix(r.Function, "rare"):
+		return fmt.Sprintf(": there in %.2g %% of the buckets", 100*r.Typical[0])
+	}
+	return fmt.Sprintf(": %.4g instead of about %.4g", r.Actual[0], r.Typical[0])
+}
+
 // sentence says in words what an anomaly record is about.
 func sentence(r *wire.Record) string {
 	text := r.Function
@@ -132,14 +157,12 @@ func sentence(r *wire.Record) string {
 	for _, x := range []struct {
 		field string
 		value *string
-	}{{r.PartitionFieldName, r.PartitionFieldValue}, {r.ByFieldName, r.ByFieldValue}} {
+	}{{r.PartitionFieldName, r.PartitionFieldValue}, {r.ByFieldName, r.ByFieldValue}, {r.OverFieldName, r.OverFieldValue}} {
 		if x.value != nil {
 			text += fmt.Sprintf(", %s %s", x.field, wire.Clip(*x.value))
 		}
 	}
-	if len(r.Actual) > 0 && len(r.Typical) > 0 {
-		text += fmt.Sprintf(": %.4g instead of about %.4g", r.Actual[0], r.Typical[0])
-	}
+	text += comparison(r)
 	if r.IsInterim {
 		text += " (interim)"
 	}

@@ -325,6 +325,10 @@ func (g *Guess) chooseSplit(columns []*column, o Overrides) error {
 		g.because("each value of %q is a series of its own, as was asked", g.Split)
 		return nil
 	}
+	if o.By != "" || o.Over != "" {
+		g.because("the records are split as was asked, and no further")
+		return nil
+	}
 	var best *column
 	for _, c := range columns {
 		n := len(c.values)
@@ -368,6 +372,10 @@ func (g *Guess) chooseSpan(columns []*column, times map[int]int64, o Overrides) 
 		want *= perBucket
 	}
 	span := spans[len(spans)-1]
+	if f, _ := spec.ParseFunction(g.Function); f.Kind() != spec.Scalar {
+		// Whether, when and where something occurs is said of an hour at most.
+		want = min(want, time.Hour)
+	}
 	for _, s := range spans {
 		if s >= want {
 			span = s

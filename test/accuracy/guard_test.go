@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"tidemark/engine/series"
 	"tidemark/engine/spec"
 )
 
@@ -16,7 +17,12 @@ func TestGuard(t *testing.T) {
 	found, planted, false25 := 0, 0, 0
 	for seed := range uint64(6) {
 		rng := rand.New(rand.NewPCG(seed, 1))
-		rows := make([]Row, weeks*7*perDay)
+		type row struct {
+			value   float64
+			verdict series.Verdict
+		}
+		rows := make([]row, weeks*7*perDay)
+		r := newRunner(series.NewParams(spec.Mean, 300_000))
 		odd := map[int]bool{}
 		for i := range rows {
 			day := float64(i%perDay) / perDay * 2 * math.Pi
@@ -24,17 +30,16 @@ func TestGuard(t *testing.T) {
 			if i/perDay%7 >= 5 {
 				level *= 0.8
 			}
-			rows[i].TimeMs = 1_700_438_400_000 + int64(i)*300_000
-			rows[i].Value = level + 3*rng.NormFloat64()
+			rows[i].value = level + 3*rng.NormFloat64()
 			if i > 3*7*perDay && i%1511 == 700 {
 				odd[i] = true
-				rows[i].Value += 24 * float64(1-2*(i%2))
+				rows[i].value += 24 * float64(1-2*(i%2))
 			}
+			rows[i].verdict = r.next(rows[i].value, 1_700_438_400_000+int64(i)*300_000)
 		}
-		Score(rows, spec.Mean)
 		quiet := 0
 		for i := range rows {
-			loud := rows[i].Verdict.Score >= 25
+			loud := rows[i].verdict.Score >= 25
 			switch {
 			case odd[i]:
 				planted++

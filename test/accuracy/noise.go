@@ -107,8 +107,7 @@ func Measure(kind Noise, spanMs int64, weeks, seeds int) Frequencies {
 	counted := 0
 	for seed := range seeds {
 		rng, last := rand.New(rand.NewPCG(uint64(seed)+1, 7)), 0.0
-		r := runner{params: p}
-		r.core.Init(p)
+		r := newRunner(p)
 		for i := range weeks * 7 * perDay {
 			// Day 4 after the epoch is a Monday.
 			v := r.next(kind.Next(rng, i, perDay, &last), 4*day+int64(i)*spanMs)
