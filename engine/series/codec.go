@@ -171,8 +171,8 @@ func (c *Core) doubles() [20]*float64 {
 	}
 }
 
-func (c *Core) singles() [4]*float32 {
-	return [...]*float32{&c.records.x, &c.records.xx, &c.records.y, &c.records.xy}
+func (c *Core) singles() [5]*float32 {
+	return [...]*float32{&c.records.x, &c.records.xx, &c.records.y, &c.records.xy, &c.told}
 }
 
 func (k *coder) tail(t *tail) {

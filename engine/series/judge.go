@@ -42,6 +42,7 @@ type Verdict struct {
 	// What Learn needs and Judge already computed.
 	raw                   float64 // ranking evidence before its own tail
 	single, multi         float64 // evidence of the bucket alone, of several
+	faded                 bool    // the long prediction speaks, not the short one
 	zA, zB, zC            float64 // sided
 	drift                 float64
 	short, long           float64
@@ -181,11 +182,13 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 	absA, absB := math.Abs(v.zA), math.Abs(v.zB)
 	logA, logB := c.tailA.logTail(absA), c.tailB.logTail(absB)
 	novelty := p.novelty(c, x, v)
-	v.raw = combine(-logA/math.Ln10, -logB/math.Ln10, absA, absB, novelty)
+	fresh := freshness(math.Max(math.Abs(float64(c.longRun)), float64(c.told)))
+	lA, lB := -logA/math.Ln10, -logB/math.Ln10
+	v.raw = combine(lA, faded(lA, lB, fresh), absA, faded(absA, absB, fresh), novelty)
 	logC := c.tailC.logTail(math.Abs(v.zC))
 	v.LogProb = AnyOf(math.Min(logA, logB), 2)
-	fresh := freshness(c.longRun)
-	alone := math.Max(driftWeight*fresh*lasting(-logC/math.Ln10, math.Abs(v.zC)), longWeight*fresh*lasting(-logB/math.Ln10, absB))
+	alone := fresh * math.Max(driftWeight*lasting(-logC/math.Ln10, math.Abs(v.zC)), longWeight*lasting(lB, absB))
+	v.faded = lB > lA
 	if p.rare(c, v) {
 		alone = 0
 	}
@@ -278,11 +281,19 @@ func (p *Params) judgeDrift(c *Core, zB float64, v *Verdict) {
 	v.zC = p.sided(v.drift / math.Max(math.Sqrt(c.driftSquare), leastDrift))
 }
 
-// freshness is what is left of the news in a deviation that has lasted for a run
-// of buckets.
-func freshness(run int16) float64 {
-	r := float64(run) / newsRun
+// freshness is what is left of the news in a deviation that has lasted, or was
+// told, for so many buckets.
+func freshness(told float64) float64 {
+	r := told / newsRun
 	return 1 / (1 + r*r)
+}
+
+// faded is what is left of a stronger b beside a when b is no longer news.
+func faded(a, b, fresh float64) float64 {
+	if b <= a {
+		return b
+	}
+	return a + fresh*(b-a)
 }
 
 // lasting is the evidence of one channel that speaks alone: calibrated tail and

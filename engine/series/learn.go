@@ -18,6 +18,10 @@ const (
 	youngLeak = 0.2
 	// rangeStep bounds how far one value may widen a range, in widths.
 	rangeStep = 3
+	// loud is the evidence, a score of 25, from which something counts as told.
+	loud = 3
+	// maxTold bounds what is told, so that it is forgotten in time.
+	maxTold = 100
 	// maxHourRatio bounds one error in the scatter of its hour.
 	maxHourRatio = 20
 )
@@ -130,6 +134,11 @@ func (p *Params) learnTails(c *Core, v *Verdict) {
 	c.tailB.learn(math.Abs(v.zB), p.gainCrowd, c.seen)
 	c.tailC.learn(math.Abs(v.zC), p.gainDrift/2, c.seen)
 	c.drift = v.drift
+	if v.Evidence >= loud && (v.multi > v.single || v.faded) {
+		c.told = min(c.told+1, maxTold)
+	} else {
+		c.told = float32(num.Toward(float64(c.told), p.gainTold, 0))
+	}
 	c.driftSquare = num.Toward(c.driftSquare, c.gainAt(p.longScaleMemory), v.drift*v.drift)
 	c.rank.learn(v.raw, p.eventApart, p.rankPeriod, c.seen)
 }

@@ -51,11 +51,13 @@ var (
 	rankPeriodTime = memory{week, 1000}
 	// Before quietTime nothing is reported; evidence has full weight only after
 	// fullTime.
-	quietTime        = memory{150 * minute, 12}
-	fullTime         = memory{16 * hour, 50}
-	noveltyFullTime  = memory{40 * hour, 100}
-	seasonAfter      = memory{6 * hour, 16}
-	patternAfter     = memory{hour, 10}
+	quietTime       = memory{150 * minute, 12}
+	fullTime        = memory{16 * hour, 50}
+	noveltyFullTime = memory{40 * hour, 100}
+	seasonAfter     = memory{6 * hour, 16}
+	patternAfter    = memory{hour, 10}
+	// What lasts is news again after toldMemory without it.
+	toldMemory       = memory{6 * hour, 24}
 	meanAbsMemory    = memory{12 * day, 300}
 	trendDampingTime = memory{4 * hour, 50}
 	// After silenceTime without a record a series is taken to have ended: its
@@ -89,8 +91,8 @@ type Params struct {
 	daySlotSec, weekSlotSec   float64
 	daySlotRows, weekSlotRows float64 // buckets per visit of a slot
 
-	gainFast, gainMid, gainTrend, gainOffset, damping                  float64
-	gainRecent, gainCrowd, gainDrift, gainHour, eventApart, rankPeriod float64
+	gainFast, gainMid, gainTrend, gainOffset, damping                            float64
+	gainRecent, gainTold, gainCrowd, gainDrift, gainHour, eventApart, rankPeriod float64
 
 	slowMemory, shortMemory, longMemory, recentMemory  float64
 	mostZeros                                          uint32
@@ -130,6 +132,7 @@ func NewParams(fn spec.Function, bucketSpanMs int64) *Params {
 	p.gainFast, p.gainMid, p.gainOffset = gain(fastLevelMemory), gain(midLevelMemory), gain(offsetMemory)
 	p.gainTrend, p.damping = gain(trendMemory), 1-gain(trendDampingTime)
 	p.gainDrift = gain(driftMemory)
+	p.gainTold = gain(toldMemory)
 	p.gainHour = 1 / math.Max(50, 14*hour/span)
 	p.gainRecent, p.gainCrowd = gain(recentScaleMemory), gain(crowdMemory)
 	p.eventApart, p.rankPeriod = crowdMemory.in(span), rankPeriodTime.in(span)

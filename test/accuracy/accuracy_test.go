@@ -9,8 +9,20 @@ import (
 var (
 	noise    = flag.Int("accuracy.noise", 0, "weeks of every kind of noise to measure, more than 4; 0: skip")
 	seeds    = flag.Int("accuracy.seeds", 6, "series of every kind of noise")
+	trials   = flag.Int("accuracy.trials", 0, "series of every kind of trouble; 0: skip")
 	spanSecs = flag.Int64("accuracy.span", 300, "bucket span of the noise in seconds")
 )
+
+// TestPower measures how often and how fast troubles are found.
+func TestPower(t *testing.T) {
+	if *trials == 0 {
+		t.Skip("needs -accuracy.trials")
+	}
+	t.Log("trouble | record 50+ | novelty 50+ | either | delay | records 25+")
+	for _, trouble := range Troubles {
+		t.Logf("%s | %v", trouble.Name, TryTrouble(trouble, *trials))
+	}
+}
 
 // TestNoise measures how much is reported where nothing happens.
 func TestNoise(t *testing.T) {
