@@ -27,8 +27,8 @@ type memory struct {
 const (
 	seriesBytes  = 112
 	coreBytes    = 560
-	seasonBytes  = 1360
-	patternBytes = 1840
+	seasonBytes  = 1460
+	patternBytes = 1820
 	peersBytes   = 160
 	dayBytes     = 1280
 	weekBytes    = 2816

@@ -1,0 +1,12 @@
+# Targets that need more than `go test ./...` does.
+
+# accuracy scores every folder of CSV files below DATA with the defaults, into OUT,
+# and measures noise and troubles: docs/accuracy.md has the figures.
+DATA ?= data
+OUT ?= accuracy
+.PHONY: accuracy
+accuracy:
+	go build -o $(OUT)/tidemark ./cmd/tidemark
+	for set in $(DATA)/*/; do $(OUT)/tidemark detect --rows -o $(OUT)/$$(basename $$set) $$set; done
+	go test ./test/accuracy -run TestPower -accuracy.trials=400 -v
+	go test ./test/accuracy -run TestNoise -accuracy.noise=26 -v
