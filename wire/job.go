@@ -120,6 +120,11 @@ type TimeShift struct {
 	TimeShiftAmount int64 `json:"time_shift_amount"`
 }
 
+// MemoryEstimate is how much memory a job is expected to need, "25mb".
+type MemoryEstimate struct {
+	ModelMemoryEstimate string `json:"model_memory_estimate"`
+}
+
 // AnalysisLimits bound what a job may use.
 type AnalysisLimits struct {
 	// ModelMemoryLimit is a size; the server answers whole megabytes, "1024mb".

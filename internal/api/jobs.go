@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"tidemark/internal/document"
@@ -64,9 +65,46 @@ func validate(check func(body []byte) error) func(*request) error {
 	}
 }
 
+// estimateMemory answers how much memory a job will need.
+func estimateMemory(q *request) error {
+	if !q.hasBody {
+		return wire.Refuse(wire.TypeParse, "request body is required; send analysis_config and the cardinalities of its fields")
+	}
+	body, err := q.body()
+	if err != nil {
+		return err
+	}
+	mib, err := document.EstimateMemory(body)
+	if err != nil {
+		return err
+	}
+	q.answer(http.StatusOK, wire.MemoryEstimate{ModelMemoryEstimate: strconv.FormatInt(mib, 10) + "mb"})
+	return nil
+}
+
 // mlInfo tells the defaults of new jobs.
 func mlInfo(q *request) error {
 	q.answer(http.StatusOK, document.Info(q.h.opt.Build))
+	return nil
+}
+
+func updateJob(q *request) error {
+	if !q.hasBody {
+		return wire.Refuse(wire.TypeParse, "request body is required; send the fields to change")
+	}
+	body, err := q.body()
+	if err != nil {
+		return err
+	}
+	update, err := document.ParseUpdate(body)
+	if err != nil {
+		return err
+	}
+	changed, err := q.h.opt.Jobs.Update(q.Context(), q.id(), update)
+	if err != nil {
+		return err
+	}
+	q.answer(http.StatusOK, changed)
 	return nil
 }
 

@@ -71,8 +71,8 @@ func (m *Manager) Put(ctx context.Context, w *wire.Job) (*wire.Job, error) {
 	if err := m.usable(w.JobID); err != nil {
 		return nil, err
 	}
-	if ids := document.FilterIDs(w); len(ids) > 0 {
-		return nil, &Error{Fault: BadRequest, Job: w.JobID, Reason: "a rule's scope names the filter [" + ids[0] + "], which does not exist: this release keeps no filters; use conditions instead"}
+	if err := missingFilter(w); err != nil {
+		return nil, err
 	}
 	created := *w
 	now := wire.Millis(m.opt.Clock().UnixMilli())

@@ -161,6 +161,20 @@ func (n *names) take(id string, groups []string) error {
 	return nil
 }
 
+// move exchanges a job's groups, all of them or none.
+func (n *names) move(id string, from, to []string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, g := range to {
+		if n.ids[g] {
+			return clash(id, g)
+		}
+	}
+	n.remove(id, from)
+	n.add(id, to)
+	return nil
+}
+
 // adopt takes the names of a stored job.
 func (n *names) adopt(id string, groups []string) {
 	n.mu.Lock()
@@ -189,6 +203,10 @@ func clash(id, name string) *Error {
 func (n *names) free(id string, groups []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.remove(id, groups)
+}
+
+func (n *names) remove(id string, groups []string) {
 	delete(n.ids, id)
 	for _, g := range groups {
 		if n.groups[g]--; n.groups[g] <= 0 {

@@ -175,6 +175,8 @@ func (r *runner) start() bool {
 	} else if r.startErr = r.stayOpen(); r.startErr != nil {
 		r.outcome = r.before()
 		return false
+	} else if !r.catchUpConfig() {
+		return false
 	}
 	r.outcome = opened
 	r.forgetFailure()
@@ -187,6 +189,19 @@ func (r *runner) start() bool {
 	close(r.started)
 	r.maybeSnapshot()
 	return true
+}
+
+// catchUpConfig sends the engine a configuration that was stored and not sent.
+func (r *runner) catchUpConfig() bool {
+	answer := make(chan error, 1)
+	if !r.sendConfig(func(err error) { answer <- err }) {
+		r.startErr = r.failure
+		return false
+	}
+	if r.startErr = <-answer; r.startErr != nil {
+		r.outcome = r.before()
+	}
+	return r.startErr == nil
 }
 
 // before is the state to fall back to when opening did not come about.
@@ -298,6 +313,8 @@ func (r *runner) loop() {
 			ok = r.post(t)
 		case *flushTask:
 			ok = r.flush(t)
+		case *updateTask:
+			ok = r.update(t)
 		case *endTask:
 			r.finish(t)
 			return

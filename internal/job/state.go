@@ -40,8 +40,8 @@ type job struct {
 
 	mu    sync.Mutex
 	state state
-	// changing is set while the job is being "deleted" or "repaired": it cannot
-	// be opened then.
+	// changing is set while the job is being "deleted", "repaired" or "updated": it
+	// cannot be opened then.
 	changing string
 	// row is the durable row as last written or read. Committed and LogEnd are
 	// as of the last time the job had no runner.
@@ -89,7 +89,7 @@ func (j *job) save(ctx context.Context, change func(*store.Job)) error {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.row.State, j.row.Reason = row.State, row.Reason
+	j.row.Config, j.row.State, j.row.Reason = row.Config, row.State, row.Reason
 	j.row.FailedAt, j.row.Failures = row.FailedAt, row.Failures
 	return nil
 }
