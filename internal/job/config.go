@@ -31,8 +31,9 @@ type config struct {
 // defaultTimeFormat is what a job without time_format gets.
 const defaultTimeFormat = "epoch_ms"
 
-func newConfig(w *wire.Job) (*config, error) {
-	s, err := document.SpecOf(w, nil)
+// newConfig needs shared.mu to be held.
+func (m *Manager) newConfig(w *wire.Job) (*config, error) {
+	s, err := document.SpecOf(w, m.shared.items)
 	if err != nil {
 		return nil, err
 	}
@@ -53,12 +54,12 @@ func newConfig(w *wire.Job) (*config, error) {
 	return c, nil
 }
 
-func decodeConfig(stored []byte) (*config, error) {
+func (m *Manager) decodeConfig(stored []byte) (*config, error) {
 	w := &wire.Job{}
 	if err := json.Unmarshal(stored, w); err != nil {
 		return nil, err
 	}
-	return newConfig(w)
+	return m.newConfig(w)
 }
 
 // unreadableConfig stands in for a stored configuration that cannot be read, so
@@ -71,13 +72,15 @@ func (m *Manager) Put(ctx context.Context, w *wire.Job) (*wire.Job, error) {
 	if err := m.usable(w.JobID); err != nil {
 		return nil, err
 	}
-	if err := missingFilter(w); err != nil {
+	m.shared.mu.RLock()
+	defer m.shared.mu.RUnlock()
+	if err := m.missingFilter(w); err != nil {
 		return nil, err
 	}
 	created := *w
 	now := wire.Millis(m.opt.Clock().UnixMilli())
 	created.CreateTime, created.FinishedTime = &now, nil
-	conf, err := newConfig(&created)
+	conf, err := m.newConfig(&created)
 	if err == nil {
 		_, err = conf.schema()
 	}

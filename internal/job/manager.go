@@ -20,8 +20,9 @@ type Manager struct {
 	log *slog.Logger
 
 	// jobs holds every live job by id.
-	jobs  sync.Map
-	names names
+	jobs   sync.Map
+	names  names
+	shared shared
 
 	// bytes are the encoded uploads in flight.
 	bytes atomic.Int64

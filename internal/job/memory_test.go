@@ -204,6 +204,7 @@ type memRows struct {
 	records     map[uint64][]store.RecordRow
 	influencers map[uint64][]store.InfluencerRow
 	snapshots   map[uint64][]memSnapshot // newest first
+	shared      map[string]store.Shared
 }
 
 type memSnapshot struct {
@@ -414,6 +415,36 @@ func (s *memStore) Records(_ context.Context, job uint64, _ store.Query) (store.
 
 func (s *memStore) Influencers(_ context.Context, job uint64, _ store.Query) (store.Page, error) {
 	return store.Page{}, nil
+}
+
+func (s *memStore) SaveShared(_ context.Context, d store.Shared) error {
+	return s.sync(func(r *memRows) error {
+		all := maps.Clone(r.shared)
+		if all == nil {
+			all = map[string]store.Shared{}
+		}
+		all[d.Kind+" "+d.ID] = d
+		r.shared = all
+		return nil
+	})
+}
+
+func (s *memStore) DeleteShared(_ context.Context, kind, id string) error {
+	return s.sync(func(r *memRows) error {
+		all := maps.Clone(r.shared)
+		delete(all, kind+" "+id)
+		r.shared = all
+		return nil
+	})
+}
+
+func (s *memStore) AllShared(context.Context) (list []store.Shared, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, key := range slices.Sorted(maps.Keys(s.live.shared)) {
+		list = append(list, s.live.shared[key])
+	}
+	return list, nil
 }
 
 func (s *memStore) Categories(_ context.Context, job uint64, _ store.CategoryQuery) (store.Page, error) {

@@ -17,6 +17,9 @@ const retriesAtStart = 3
 // have failed; a job's failure is no error of Recover. Requests to jobs that
 // are being recovered are refused as Unavailable meanwhile.
 func (m *Manager) Recover(ctx context.Context) error {
+	if err := m.loadShared(ctx); err != nil {
+		return err
+	}
 	rows, err := m.opt.Store.Jobs(ctx)
 	if err != nil {
 		return err
@@ -58,7 +61,9 @@ func (m *Manager) Recover(ctx context.Context) error {
 // failed job, not a failed start.
 func (m *Manager) adopt(row *store.Job) *job {
 	j := &job{m: m, num: row.Num, id: row.ID, row: *row, state: state(row.State)}
-	conf, err := decodeConfig(row.Config)
+	m.shared.mu.RLock()
+	conf, err := m.decodeConfig(row.Config)
+	m.shared.mu.RUnlock()
 	if err != nil {
 		m.log.Error("a stored job configuration cannot be read", "job", row.ID, "error", err)
 		conf = unreadableConfig(row.ID)

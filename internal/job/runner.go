@@ -315,6 +315,8 @@ func (r *runner) loop() {
 			ok = r.flush(t)
 		case *updateTask:
 			ok = r.update(t)
+		case *refreshTask:
+			ok = r.refreshed(t)
 		case *endTask:
 			r.finish(t)
 			return

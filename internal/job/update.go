@@ -86,10 +86,12 @@ func (j *job) reconfigure(ctx context.Context, u *document.Update, open bool) er
 	if err != nil {
 		return err
 	}
-	if err := missingFilter(w); err != nil {
+	j.m.shared.mu.RLock()
+	defer j.m.shared.mu.RUnlock()
+	if err := j.m.missingFilter(w); err != nil {
 		return err
 	}
-	conf, err := newConfig(w)
+	conf, err := j.m.newConfig(w)
 	if err != nil {
 		return &Error{Fault: BadRequest, Job: j.id, Reason: err.Error()}
 	}
@@ -109,10 +111,12 @@ func (j *job) reconfigure(ctx context.Context, u *document.Update, open bool) er
 	return nil
 }
 
-// missingFilter refuses rules that name a filter.
-func missingFilter(w *wire.Job) error {
-	if ids := document.FilterIDs(w); len(ids) > 0 {
-		return &Error{Fault: BadRequest, Job: w.JobID, Reason: "a rule's scope names the filter [" + ids[0] + "], which does not exist: this release keeps no filters; use conditions instead"}
+// missingFilter refuses rules that name a filter which does not exist.
+func (m *Manager) missingFilter(w *wire.Job) error {
+	for _, id := range document.FilterIDs(w) {
+		if m.shared.filters[id] == nil {
+			return noFilter(id)
+		}
 	}
 	return nil
 }

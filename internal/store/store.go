@@ -110,6 +110,13 @@ type CategoryRow struct {
 	Doc       []byte
 }
 
+// Shared is a document that belongs to no job.
+type Shared struct {
+	// Kind says what it is, "filter"; ID is unique among its kind.
+	Kind, ID string
+	Doc      []byte
+}
+
 // CategoryQuery selects categories of one job, by ID unless that is 0, and by
 // partition value if HasPartition.
 type CategoryQuery struct {
@@ -177,6 +184,13 @@ type Store interface {
 	// PurgeStep removes a bounded part of a deleted job's rows and snapshots
 	// and reports whether more remain; the last step removes the tombstone.
 	PurgeStep(ctx context.Context, num uint64) (more bool, err error)
+
+	// SaveShared stores a document in the place of the one with the same kind and
+	// ID, durably. DeleteShared removes it; removing what is not there is no error.
+	SaveShared(ctx context.Context, d Shared) error
+	DeleteShared(ctx context.Context, kind, id string) error
+	// AllShared returns all of them by kind and ID.
+	AllShared(ctx context.Context) ([]Shared, error)
 
 	Commit(ctx context.Context, c *Commit) error
 	// Sync makes every earlier Commit durable.

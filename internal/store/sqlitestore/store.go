@@ -81,6 +81,8 @@ CREATE INDEX influencers_interim ON influencers (job) WHERE interim = 1;
 CREATE TABLE categories (
 	job INTEGER NOT NULL, category INTEGER NOT NULL, id INTEGER NOT NULL, partition_value TEXT NOT NULL,
 	PRIMARY KEY (job, category)) WITHOUT ROWID;
+CREATE TABLE shared (
+	kind TEXT NOT NULL, id TEXT NOT NULL, crc INTEGER NOT NULL, doc BLOB NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
 CREATE TABLE snapshots (
 	job INTEGER NOT NULL, position INTEGER NOT NULL, bytes INTEGER NOT NULL, create_ms INTEGER NOT NULL,
 	build TEXT NOT NULL, meta BLOB NOT NULL, crc INTEGER NOT NULL,

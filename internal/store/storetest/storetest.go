@@ -21,7 +21,7 @@ type Open func(t testing.TB, place string) store.Store
 // Run runs every test against stores that open makes.
 func Run(t *testing.T, open Open) {
 	for name, test := range map[string]func(*testing.T, Open){
-		"jobs": jobs, "commit": commit, "runs": runs, "records": records, "influencers": influencers, "categories": categories,
+		"jobs": jobs, "commit": commit, "runs": runs, "records": records, "influencers": influencers, "categories": categories, "shared": shared,
 		"interim": interim, "snapshots": snapshots, "purge": purge, "merged runs": mergedRuns,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open) })
@@ -254,6 +254,26 @@ func records(t *testing.T, open Open) {
 		if have := page(t, p, err); have != c.want {
 			t.Errorf("%s: %s, want %s", c.name, have, c.want)
 		}
+	}
+}
+
+// shared: documents of no job come back by kind and ID, also after a restart.
+func shared(t *testing.T, open Open) {
+	ctx := context.Background()
+	place := t.TempDir()
+	s := open(t, place)
+	for _, d := range []store.Shared{{Kind: "b", ID: "1", Doc: []byte("old")}, {Kind: "a", ID: "2", Doc: []byte("two")}, {Kind: "b", ID: "1", Doc: []byte("new")}, {Kind: "a", ID: "1", Doc: []byte("gone")}} {
+		must(t, s.SaveShared(ctx, d))
+	}
+	must(t, s.DeleteShared(ctx, "a", "1"))
+	must(t, s.DeleteShared(ctx, "a", "9"))
+	must(t, s.Close())
+	s = open(t, place)
+	defer s.Close()
+	list, err := s.AllShared(ctx)
+	must(t, err)
+	if have := fmt.Sprintf("%s", list); have != "[{a 2 two} {b 1 new}]" {
+		t.Error(have)
 	}
 }
 

@@ -1,0 +1,215 @@
+package job
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/go-json-experiment/json"
+
+	"tidemark/internal/document"
+	"tidemark/internal/job/match"
+	"tidemark/internal/store"
+	"tidemark/wire"
+)
+
+// filterKind names filters among what jobs share.
+const filterKind = "filter"
+
+// shared is what jobs have in common. A configuration is made of it while mu is
+// held for reading, so that a change that comes later reaches every job.
+type shared struct {
+	mu      sync.RWMutex
+	filters map[string]*wire.Filter
+}
+
+// loadShared reads what jobs share.
+func (m *Manager) loadShared(ctx context.Context) error {
+	rows, err := m.opt.Store.AllShared(ctx)
+	if err != nil {
+		return err
+	}
+	m.shared.mu.Lock()
+	defer m.shared.mu.Unlock()
+	m.shared.filters = map[string]*wire.Filter{}
+	for _, row := range rows {
+		f := &wire.Filter{}
+		if err := json.Unmarshal(row.Doc, f); err != nil {
+			return fmt.Errorf("stored %s [%s]: %w", row.Kind, row.ID, err)
+		}
+		m.shared.filters[row.ID] = f
+	}
+	return nil
+}
+
+// items are a filter's, for configurations.
+func (s *shared) items(id string) ([]string, bool) {
+	f, ok := s.filters[id]
+	if !ok {
+		return nil, false
+	}
+	return f.Items, true
+}
+
+func noFilter(id string) *Error {
+	return &Error{Fault: NotFound, Reason: "No filter with id [" + id + "] exists"}
+}
+
+// PutFilter makes a filter that does not exist yet.
+func (m *Manager) PutFilter(ctx context.Context, f *wire.Filter) (*wire.Filter, error) {
+	return m.changeFilter(ctx, f.FilterID, func(have *wire.Filter) (*wire.Filter, error) {
+		if have != nil {
+			return nil, &Error{Fault: Exists, Reason: "A filter with id [" + f.FilterID + "] already exists"}
+		}
+		return f, nil
+	})
+}
+
+// UpdateFilter changes a filter. Open jobs whose rules name it work by it when it
+// returns.
+func (m *Manager) UpdateFilter(ctx context.Context, id string, c *document.FilterChange) (*wire.Filter, error) {
+	return m.changeFilter(ctx, id, func(have *wire.Filter) (*wire.Filter, error) {
+		if have == nil {
+			return nil, noFilter(id)
+		}
+		return c.Apply(have)
+	})
+}
+
+func (m *Manager) changeFilter(ctx context.Context, id string, change func(*wire.Filter) (*wire.Filter, error)) (*wire.Filter, error) {
+	if err := m.usable(id); err != nil {
+		return nil, err
+	}
+	f, err := m.storeFilter(ctx, id, change)
+	if err != nil {
+		return nil, err
+	}
+	return f, m.refresh(ctx, id)
+}
+
+func (m *Manager) storeFilter(ctx context.Context, id string, change func(*wire.Filter) (*wire.Filter, error)) (*wire.Filter, error) {
+	m.shared.mu.Lock()
+	defer m.shared.mu.Unlock()
+	f, err := change(m.shared.filters[id])
+	if err != nil {
+		return nil, err
+	}
+	doc, err := json.Marshal(f)
+	if err != nil {
+		return nil, fmt.Errorf("encode filter [%s]: %w", id, err)
+	}
+	if err := m.opt.Store.SaveShared(ctx, store.Shared{Kind: filterKind, ID: id, Doc: doc}); err != nil {
+		return nil, notDurable(id, "the filter", err)
+	}
+	m.shared.filters[id] = f
+	return f, nil
+}
+
+// Filters returns the filters that an expression chooses, by id.
+func (m *Manager) Filters(_ context.Context, expr string) ([]wire.Filter, error) {
+	if err := m.usable(expr); err != nil {
+		return nil, err
+	}
+	m.shared.mu.RLock()
+	defer m.shared.mu.RUnlock()
+	var things []match.Named
+	for _, id := range slices.Sorted(maps.Keys(m.shared.filters)) {
+		things = append(things, match.Named{ID: id})
+	}
+	ids, err := match.Resolve(expr, things, true)
+	if err != nil {
+		return nil, noFilter(err.(*match.MissingError).Name)
+	}
+	list := make([]wire.Filter, len(ids))
+	for i, id := range ids {
+		list[i] = *m.shared.filters[id]
+	}
+	return list, nil
+}
+
+// DeleteFilter removes a filter that no job's rules name.
+func (m *Manager) DeleteFilter(ctx context.Context, id string) error {
+	if err := m.usable(id); err != nil {
+		return err
+	}
+	m.shared.mu.Lock()
+	defer m.shared.mu.Unlock()
+	if m.shared.filters[id] == nil {
+		return noFilter(id)
+	}
+	var users []string
+	for _, j := range m.all() {
+		if slices.Contains(document.FilterIDs(j.conf.Load().wire), id) {
+			users = append(users, j.id)
+		}
+	}
+	if len(users) > 0 {
+		return &Error{Fault: Conflict, Reason: "Cannot delete filter [" + id + "] currently used by jobs [" + strings.Join(users, ", ") + "]"}
+	}
+	if err := m.opt.Store.DeleteShared(ctx, filterKind, id); err != nil {
+		return notDurable(id, "the filter's end", err)
+	}
+	delete(m.shared.filters, id)
+	return nil
+}
+
+// refreshTask brings an open job's configuration up to what jobs share.
+type refreshTask struct{ answer chan error }
+
+func (t *refreshTask) refuse(err error) { t.answer <- err }
+
+// refresh makes every job that names a filter work by it as it is now.
+func (m *Manager) refresh(ctx context.Context, id string) error {
+	var waits []*refreshTask
+	for _, j := range m.all() {
+		if !slices.Contains(document.FilterIDs(j.conf.Load().wire), id) {
+			continue
+		}
+		if r := j.run.Load(); r != nil {
+			t := &refreshTask{answer: make(chan error, 1)}
+			if r.enqueue(ctx, t) == nil {
+				waits = append(waits, t)
+				continue
+			}
+		}
+		if err := j.renew(); err != nil {
+			return err
+		}
+	}
+	for _, t := range waits {
+		select {
+		case err := <-t.answer:
+			// A job that closes meanwhile takes the filter when it opens.
+			if e, refused := err.(*Error); err != nil && !(refused && cmp.Or(e.Fault, NotOpen) == NotOpen) {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// renew makes a job's configuration anew from the same document.
+func (j *job) renew() error {
+	j.m.shared.mu.RLock()
+	defer j.m.shared.mu.RUnlock()
+	conf, err := j.m.newConfig(j.conf.Load().wire)
+	if err == nil {
+		j.conf.Store(conf)
+	}
+	return err
+}
+
+// refreshed handles a refreshTask.
+func (r *runner) refreshed(t *refreshTask) bool {
+	if err := r.j.renew(); err != nil {
+		t.refuse(err)
+		return true
+	}
+	return r.sendConfig(func(err error) { t.answer <- err })
+}
