@@ -81,7 +81,7 @@ func (e *Engine) blame(open *gather.Bucket, u *unit, st *state, core *series.Cor
 
 // assemble makes the bucket of what the shards found, in shard order.
 func (e *Engine) assemble(start int64, count float64, interim bool) *result.Bucket {
-	b := &result.Bucket{StartMs: start, SpanMs: e.clock.SpanMs, Run: 1, EventCount: int64(count), Interim: interim}
+	b := &result.Bucket{StartMs: start, SpanMs: e.clock.SpanMs, Run: 1, EventCount: int64(count), Interim: interim, ScheduledEvents: e.scheduled.descriptions}
 	var findings []*finding
 	judged := 0
 	for _, s := range e.shards {

@@ -80,6 +80,9 @@ type Engine struct {
 	groups    *pages.Pool[group]
 	groupByID map[groupKey]uint32
 	shards    [shardCount]*shard
+	// scheduled is what the events of the bucket in work say; only during Apply and
+	// Interim.
+	scheduled scheduled
 	// shifts are the clocks of the detectors.
 	shifts []shift
 	// events are the record counts of the open buckets, by offset from LF.

@@ -53,6 +53,7 @@ func (e *Engine) uneventful() int64 {
 			n = int64(i)
 		}
 	}
+	n = min(n, e.untilEvent(e.clock.LastFinalizedMs))
 	number := e.clock.Number(e.clock.LastFinalizedMs)
 	for _, s := range e.shards {
 		if len(s.active) > 0 {
@@ -118,12 +119,13 @@ func (e *Engine) finalize(emit Emit) {
 	start := e.clock.LastFinalizedMs
 	number := e.clock.Number(start)
 	e.shiftClocks(start)
+	e.scheduled = e.eventsAt(start)
 	e.opt.Parallel(shardCount, func(i int) { e.shards[i].finalize(e, number, start) })
 	count := e.events[0]
 	reported := e.clock.Started && start >= e.clock.FirstFullMs
 	if reported {
 		b := e.assemble(start, count, false)
-		if count == 0 && len(b.Records) == 0 && b.Score == 0 {
+		if count == 0 && len(b.Records) == 0 && b.Score == 0 && len(b.ScheduledEvents) == 0 {
 			e.emptyBuckets(start, 1, emit)
 		} else {
 			e.endRun(emit)

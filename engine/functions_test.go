@@ -570,3 +570,39 @@ func TestTimeShift(t *testing.T) {
 		t.Errorf("%d records with the shift told, %d without: %+v", a, b, without.top(24*21, 24*26))
 	}
 }
+
+// TestEvents: what is expected makes no records and is not learned; the buckets
+// say what it was, also those without records.
+func TestEvents(t *testing.T) {
+	w := newWorld(t, det(spec.Count, "", "", ""))
+	w.job.Events = []spec.Event{
+		{StartMs: monday + 200*3_600_000 + 1, EndMs: monday + 205*3_600_000, Description: "sale", SkipResult: true, SkipUpdate: true},
+		{StartMs: monday + 206*3_600_000, EndMs: monday + 206*3_600_000 + 1, Description: "told", SkipUpdate: true},
+		{StartMs: monday + 5000*3_600_000, EndMs: monday + 5002*3_600_000, Description: "far", SkipResult: true},
+	}
+	w.apply(&entry.Entry{Kind: entry.Update, Config: w.job})
+	told := map[int][]string{}
+	collect := func(b *result.Bucket) {
+		for i := range b.Run {
+			told[int((b.StartMs-monday)/3_600_000+i)] = b.ScheduledEvents
+		}
+		w.records[int((b.StartMs-monday)/3_600_000)] = b.Records
+	}
+	hour := func(n int) func(int) []row {
+		return func(int) []row { return make([]row, n+w.rng.IntN(5)) }
+	}
+	w.hours(200, hour(50))
+	w.hours(5, hour(900))
+	w.quiet(200, 205, 0, 0)
+	w.hours(1, hour(50))
+	w.hours(1, hour(900))
+	w.found(206, 50)
+	w.hours(20, hour(50))
+	w.quiet(207, 227, 25, 0)
+	if _, err := w.e.Apply(&entry.Entry{Kind: entry.Advance, TimeMs: monday + 6000*3_600_000}, collect); err != nil {
+		t.Fatal(err)
+	}
+	if len(told[5000]) != 1 || told[5001][0] != "far" || told[4999] != nil || told[5002] != nil || len(told) < 5000 {
+		t.Errorf("the far event is told in %v, %v, %v, %v", told[4999], told[5000], told[5001], told[5002])
+	}
+}

@@ -23,6 +23,7 @@ func (e *Engine) Interim(startMs, endMs int64, hasRange bool, emit Emit) {
 	}
 	for start := max(from, e.clock.FirstFullMs); start < to; start += e.clock.SpanMs {
 		at := (start - e.clock.LastFinalizedMs) / e.clock.SpanMs
+		e.scheduled = e.eventsAt(start)
 		for _, s := range e.shards {
 			s.interim(e, int(at), start)
 		}

@@ -8,12 +8,46 @@ import (
 	"tidemark/engine/spec"
 )
 
-// effect is what the rules of a detector do with one value.
+// effect is what rules and events do with one value.
 type effect struct{ skipResult, skipUpdate bool }
+
+// scheduled is what the events of one bucket say.
+type scheduled struct {
+	effect
+	descriptions []string
+}
+
+// eventsAt is what the events of the bucket that starts at startMs say.
+func (e *Engine) eventsAt(startMs int64) (s scheduled) {
+	for i := range e.config.Events {
+		event := &e.config.Events[i]
+		if event.StartMs >= startMs+e.clock.SpanMs {
+			break
+		}
+		if event.Overlaps(startMs, startMs+e.clock.SpanMs) {
+			s.skipResult, s.skipUpdate = s.skipResult || event.SkipResult, s.skipUpdate || event.SkipUpdate
+			s.descriptions = append(s.descriptions, event.Description)
+		}
+	}
+	return s
+}
+
+// untilEvent is how many buckets from startMs on have no event.
+func (e *Engine) untilEvent(startMs int64) int64 {
+	for i := range e.config.Events {
+		event := &e.config.Events[i]
+		if event.EndMs > startMs {
+			// Events begin in order, so that none before this one is still to come.
+			return max(0, (event.StartMs-startMs)/e.clock.SpanMs)
+		}
+	}
+	return math.MaxInt64
+}
 
 // rules says what the rules of a series' detector do with a value of the bucket
 // that starts at startMs.
 func (e *Engine) rules(u *unit, st *state, v *series.Verdict, startMs int64) (f effect) {
+	f = e.scheduled.effect
 	rules := e.config.Detectors[u.detector].Rules
 	for i := range rules {
 		r := &rules[i]

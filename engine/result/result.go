@@ -16,6 +16,8 @@ type Bucket struct {
 	Score      float64
 	EventCount int64
 	Interim    bool
+	// ScheduledEvents are the descriptions of the events that the bucket is part of.
+	ScheduledEvents []string
 	// BucketInfluencers hold "bucket_time" and one entry per influencer field
 	// that contributed, when the bucket has records.
 	BucketInfluencers []BucketInfluencer

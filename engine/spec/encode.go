@@ -16,6 +16,10 @@ func (j *Job) Append(dst []byte) []byte {
 		dst = codec.AppendString(dst, f)
 	}
 	dst = j.Zone.append(dst)
+	dst = codec.AppendUvarint(dst, uint64(len(j.Events)))
+	for i := range j.Events {
+		dst = j.Events[i].append(dst)
+	}
 	dst = codec.AppendUvarint(dst, uint64(len(j.Detectors)))
 	for i := range j.Detectors {
 		d := &j.Detectors[i]
@@ -49,6 +53,9 @@ func Decode(r *codec.Reader) *Job {
 		j.CategorizationFilters = append(j.CategorizationFilters, r.Text())
 	}
 	j.Zone = decodeZone(r)
+	for n := r.Count(5); n > 0 && r.Err() == nil; n-- {
+		j.Events = append(j.Events, decodeEvent(r))
+	}
 	if n := r.Count(6); n > 0 {
 		j.Detectors = make([]Detector, n)
 	}

@@ -36,6 +36,8 @@ type Job struct {
 	StopOnWarn bool
 	// CategoryExamples is how many messages each category keeps.
 	CategoryExamples int
+	// Events are in order of their start.
+	Events []Event
 	// Zone is the time zone whose days and weeks the models follow.
 	Zone Zone
 	// ModelMemoryLimit bounds the learned state in bytes. Zero: no bound.
@@ -126,6 +128,11 @@ func (j *Job) Validate() error {
 	}
 	if err := j.Zone.validate(); err != nil {
 		return err
+	}
+	for i := range j.Events {
+		if err := j.Events[i].validate(); err != nil {
+			return err
+		}
 	}
 	for _, f := range j.CategorizationFilters {
 		if _, err := regexp.Compile(f); err != nil {

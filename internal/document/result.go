@@ -86,6 +86,9 @@ func (w *where) bucket(b *result.Bucket) BucketDoc {
 	}
 	o.b = append(o.b, ']')
 	o.integer("processing_time_ms", 0)
+	if len(b.ScheduledEvents) > 0 {
+		o.texts("scheduled_events", b.ScheduledEvents)
+	}
 	o.text("result_type", wire.ResultBucket)
 	return BucketDoc{ID: w.id("bucket"), Doc: o.end()}
 }
