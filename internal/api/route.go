@@ -34,6 +34,7 @@ const (
 func table() []route {
 	const jobs = "/anomaly_detectors"
 	const one = jobs + "/{job_id}"
+	const calendars = "/calendars"
 	timeRange := []string{"start", "end"}
 	paging := []string{"from", "size", "sort", "desc", "exclude_interim"}
 	list := []route{
@@ -42,6 +43,13 @@ func table() []route {
 		{method: "POST", path: jobs + "/_validate/detector", handle: validate(document.CheckDetector)},
 		{method: "POST", path: jobs + "/_estimate_model_memory", handle: estimateMemory},
 		{method: "GET", path: "/info", handle: mlInfo},
+		{method: "PUT", path: calendars + "/{calendar_id}", handle: putCalendar},
+		{method: "DELETE", path: calendars + "/{calendar_id}", handle: deleteCalendar},
+		{method: "PUT", path: calendars + "/{calendar_id}/jobs/{jobs}", handle: changeCalendarJobs(false)},
+		{method: "DELETE", path: calendars + "/{calendar_id}/jobs/{jobs}", handle: changeCalendarJobs(true)},
+		{method: "POST", path: calendars + "/{calendar_id}/events", handle: postEvents},
+		{method: "GET", path: calendars + "/{calendar_id}/events", handle: getEvents, query: []string{"from", "size", "start", "end", "job_id"}},
+		{method: "DELETE", path: calendars + "/{calendar_id}/events/{event_id}", handle: deleteEvent},
 		{method: "PUT", path: "/filters/{filter_id}", handle: putFilter},
 		{method: "GET", path: "/filters", handle: getFilters, query: []string{"from", "size"}},
 		{method: "GET", path: "/filters/{filter_id}", handle: getFilters, query: []string{"from", "size"}},
@@ -62,6 +70,8 @@ func table() []route {
 	for _, method := range []string{"GET", "POST"} {
 		buckets := slices.Concat(timeRange, paging, []string{"anomaly_score", "expand"})
 		list = append(list,
+			route{method: method, path: calendars, handle: getCalendars, body: true, both: true, query: []string{"from", "size"}},
+			route{method: method, path: calendars + "/{calendar_id}", handle: getCalendars, body: true, both: true, query: []string{"from", "size"}},
 			route{method: method, path: one + "/results/buckets", handle: getBuckets, body: true, both: true, query: append(buckets, "timestamp")},
 			route{method: method, path: one + "/results/buckets/{timestamp}", handle: getBuckets, body: true, both: true, query: buckets},
 			route{method: method, path: one + "/results/records", handle: getRecords, body: true, both: true, query: slices.Concat(timeRange, paging, []string{"record_score"})},

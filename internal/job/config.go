@@ -37,6 +37,7 @@ func (m *Manager) newConfig(w *wire.Job) (*config, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.Events = m.shared.events(w)
 	c := &config{wire: w, spec: s}
 	numbers, texts := s.Columns()
 	c.numbers, c.texts = len(numbers), len(texts)

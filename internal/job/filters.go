@@ -23,8 +23,9 @@ const filterKind = "filter"
 // shared is what jobs have in common. A configuration is made of it while mu is
 // held for reading, so that a change that comes later reaches every job.
 type shared struct {
-	mu      sync.RWMutex
-	filters map[string]*wire.Filter
+	mu        sync.RWMutex
+	filters   map[string]*wire.Filter
+	calendars map[string]*calendar
 }
 
 // loadShared reads what jobs share.
@@ -35,13 +36,22 @@ func (m *Manager) loadShared(ctx context.Context) error {
 	}
 	m.shared.mu.Lock()
 	defer m.shared.mu.Unlock()
-	m.shared.filters = map[string]*wire.Filter{}
+	m.shared.filters, m.shared.calendars = map[string]*wire.Filter{}, map[string]*calendar{}
 	for _, row := range rows {
-		f := &wire.Filter{}
-		if err := json.Unmarshal(row.Doc, f); err != nil {
+		var err error
+		switch row.Kind {
+		case filterKind:
+			f := &wire.Filter{}
+			err = json.Unmarshal(row.Doc, f)
+			m.shared.filters[row.ID] = f
+		case calendarKind:
+			c := &calendar{}
+			err = json.Unmarshal(row.Doc, c)
+			m.shared.calendars[row.ID] = c
+		}
+		if err != nil {
 			return fmt.Errorf("stored %s [%s]: %w", row.Kind, row.ID, err)
 		}
-		m.shared.filters[row.ID] = f
 	}
 	return nil
 }
@@ -88,7 +98,7 @@ func (m *Manager) changeFilter(ctx context.Context, id string, change func(*wire
 	if err != nil {
 		return nil, err
 	}
-	return f, m.refresh(ctx, id)
+	return f, m.refresh(ctx, func(w *wire.Job) bool { return slices.Contains(document.FilterIDs(w), id) })
 }
 
 func (m *Manager) storeFilter(ctx context.Context, id string, change func(*wire.Filter) (*wire.Filter, error)) (*wire.Filter, error) {
@@ -162,11 +172,11 @@ type refreshTask struct{ answer chan error }
 
 func (t *refreshTask) refuse(err error) { t.answer <- err }
 
-// refresh makes every job that names a filter work by it as it is now.
-func (m *Manager) refresh(ctx context.Context, id string) error {
+// refresh makes the jobs that a change concerns work by what is shared now.
+func (m *Manager) refresh(ctx context.Context, concerns func(*wire.Job) bool) error {
 	var waits []*refreshTask
 	for _, j := range m.all() {
-		if !slices.Contains(document.FilterIDs(j.conf.Load().wire), id) {
+		if have := j.conf.Load(); have.spec == nil || !concerns(have.wire) {
 			continue
 		}
 		if r := j.run.Load(); r != nil {

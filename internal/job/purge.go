@@ -35,6 +35,7 @@ func (m *Manager) Delete(ctx context.Context, id string, force bool) error {
 		}
 	}
 	m.purgeLater(purge{num: j.num, after: r})
+	m.leaveCalendars(context.WithoutCancel(ctx), id)
 	return nil
 }
 

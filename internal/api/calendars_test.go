@@ -1,0 +1,101 @@
+package api
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// TestCalendars: events of a calendar keep a job's expected troubles out of its
+// results, from when they are posted, also across a restart.
+func TestCalendars(t *testing.T) {
+	r := newRig(t, Options{})
+	r.open("shop", countJob("60s"))
+	r.must(200, "PUT", jobsPath+"member", `{"groups":["team"],`+countJob("60s")[1:])
+	if got := r.must(200, "PUT", "/_ml/calendars/sales", `{"description":"our sales","job_ids":["shop","a"]}`); got != `{"calendar_id":"sales","description":"our sales","job_ids":["a","shop"]}` {
+		t.Errorf("a new calendar is %s", got)
+	}
+	r.must(200, "PUT", "/_ml/calendars/empty", "")
+	r.refused(400, "illegal_argument_exception", "already exists", "PUT", "/_ml/calendars/sales", "")
+	r.refused(400, "illegal_argument_exception", "_all", "PUT", "/_ml/calendars/_all", "")
+	if got := r.must(200, "DELETE", "/_ml/calendars/sales/jobs/a", ""); !strings.Contains(got, `"job_ids":["shop"]`) {
+		t.Errorf("after leaving: %s", got)
+	}
+	r.refused(400, "illegal_argument_exception", "Cannot remove [a]", "DELETE", "/_ml/calendars/sales/jobs/a", "")
+	if got := r.must(200, "PUT", "/_ml/calendars/sales/jobs/team,x", ""); !strings.Contains(got, `"job_ids":["shop","team","x"]`) {
+		t.Errorf("after joining: %s", got)
+	}
+	if got := r.must(200, "GET", "/_ml/calendars", ""); !strings.Contains(got, `"count":2`) {
+		t.Errorf("the calendars are %s", got)
+	}
+	r.refused(400, "illegal_argument_exception", "incompatible with [calendar_id]", "GET", "/_ml/calendars/sales?size=1", "")
+	r.refused(404, "resource_not_found_exception", "No calendar with id [none]", "GET", "/_ml/calendars/none", "")
+
+	const base = 28_000_000
+	event := func(name string, from, to int) string {
+		return fmt.Sprintf(`{"description":"%s","start_time":%d,"end_time":"%d"}`, name, (base+from)*60_000, (base+to)*60_000)
+	}
+	posted := r.must(200, "POST", "/_ml/calendars/sales/events", `{"events":[`+event("first", 150, 153)+","+event("later", 300, 310)+`]}`)
+	_, id, _ := strings.Cut(posted, `"event_id":"`)
+	id, _, _ = strings.Cut(id, `"`)
+	for part, body := range map[string]string{
+		"At least 1 event is required":       `{"events":[]}`,
+		"Field [end_time] cannot be null":    `{"events":[{"description":"x","start_time":1}]}`,
+		"Field [description] cannot be null": `{"events":[{"start_time":1,"end_time":2}]}`,
+		"must come before end time":          `{"events":[{"description":"x","start_time":2,"end_time":2}]}`,
+	} {
+		if got := r.must(400, "POST", "/_ml/calendars/sales/events", body); !strings.Contains(got, part) {
+			t.Errorf("%s: %s, want %q", body, got, part)
+		}
+	}
+	events := func(query string) string { return r.must(200, "GET", "/_ml/calendars/"+query, "") }
+	if got := events("sales/events"); !strings.Contains(got, `"count":2`) || strings.Index(got, "first") > strings.Index(got, "later") {
+		t.Errorf("the events are %s", got)
+	}
+	if got := events(fmt.Sprintf("_all/events?job_id=member&start=%d", (base+200)*60_000)); !strings.Contains(got, `"count":1`) || !strings.Contains(got, "later") {
+		t.Errorf("the later events of a member of the group are %s", got)
+	}
+	r.refused(400, "action_request_validation_exception", "calendar_id must be _all", "GET", "/_ml/calendars/sales/events?job_id=shop", "")
+
+	minute := 0
+	run := func(until int) {
+		t.Helper()
+		var b strings.Builder
+		for ; minute < until; minute++ {
+			n := 5 + minute%3
+			if minute == 151 || minute == 205 || minute == 305 {
+				n = 200
+			}
+			for k := range n {
+				fmt.Fprintf(&b, `{"time":%d}`, (base+minute)*60+k%60)
+			}
+		}
+		r.must(202, "POST", jobsPath+"shop/_data", b.String())
+	}
+	at := func(minute int, kind string) string {
+		return r.must(200, "GET", fmt.Sprintf("%sshop/results/%s?start=%d&end=%d", jobsPath, kind, (base+minute)*60_000, (base+minute+1)*60_000), "")
+	}
+	run(230)
+	if got := at(151, "records"); !strings.Contains(got, `"count":0`) {
+		t.Errorf("during the event there is %s", got)
+	}
+	if got := at(151, "buckets"); !strings.Contains(got, `"scheduled_events":["first"]`) {
+		t.Errorf("the event's bucket is %s", got)
+	}
+	if got := at(205, "records"); !strings.Contains(got, `"count":1`) {
+		t.Errorf("after the event there is %s", got)
+	}
+	r.restart()
+	r.must(200, "DELETE", "/_ml/calendars/sales/events/"+id, "")
+	r.refused(404, "resource_not_found_exception", id, "DELETE", "/_ml/calendars/sales/events/"+id, "")
+	run(330)
+	if got := at(305, "buckets"); !strings.Contains(got, `"scheduled_events":["later"]`) {
+		t.Errorf("the later event's bucket is %s", got)
+	}
+	r.must(200, "DELETE", jobsPath+"shop?force=true", "")
+	if got := r.must(200, "GET", "/_ml/calendars/sales", ""); strings.Contains(got, "shop") {
+		t.Errorf("a deleted job is still in %s", got)
+	}
+	r.must(200, "DELETE", "/_ml/calendars/sales", "")
+	r.refused(404, "resource_not_found_exception", "sales", "GET", "/_ml/calendars/sales/events", "")
+}
