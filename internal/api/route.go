@@ -75,6 +75,8 @@ func table() []route {
 			route{method: method, path: one + "/results/buckets", handle: getBuckets, body: true, both: true, query: append(buckets, "timestamp")},
 			route{method: method, path: one + "/results/buckets/{timestamp}", handle: getBuckets, body: true, both: true, query: buckets},
 			route{method: method, path: one + "/results/records", handle: getRecords, body: true, both: true, query: slices.Concat(timeRange, paging, []string{"record_score"})},
+			route{method: method, path: one + "/results/overall_buckets", handle: getOverall, body: true, both: true,
+				query: []string{"top_n", "bucket_span", "overall_score", "exclude_interim", "start", "end", "allow_no_match", "allow_no_jobs"}},
 			route{method: method, path: one + "/results/categories", handle: getCategories, body: true, both: true, query: []string{"from", "size", "partition_field_value"}},
 			route{method: method, path: one + "/results/categories/{category_id}", handle: getCategories, body: true, both: true, query: []string{"from", "size", "partition_field_value"}},
 			route{method: method, path: one + "/results/influencers", handle: getInfluencers, body: true, both: true, query: slices.Concat(timeRange, paging, []string{"influencer_score"})},

@@ -447,6 +447,10 @@ func (s *memStore) AllShared(context.Context) (list []store.Shared, err error) {
 	return list, nil
 }
 
+func (s *memStore) Scores(context.Context, uint64, int64, int64, func(store.ScoreRow)) error {
+	return nil
+}
+
 func (s *memStore) Categories(_ context.Context, job uint64, _ store.CategoryQuery) (store.Page, error) {
 	return store.Page{}, nil
 }

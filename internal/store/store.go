@@ -117,6 +117,13 @@ type Shared struct {
 	Doc      []byte
 }
 
+// ScoreRow is the score of a bucket, or of a run of equal ones.
+type ScoreRow struct {
+	StartMs, SpanMs, Run int64
+	Score                float64
+	Interim              bool
+}
+
 // CategoryQuery selects categories of one job, by ID unless that is 0, and by
 // partition value if HasPartition.
 type CategoryQuery struct {
@@ -200,6 +207,8 @@ type Store interface {
 	Records(ctx context.Context, job uint64, q Query) (Page, error)
 	Influencers(ctx context.Context, job uint64, q Query) (Page, error)
 
+	// Scores calls visit with the rows that touch [fromMs, toMs), by time.
+	Scores(ctx context.Context, job uint64, fromMs, toMs int64, visit func(ScoreRow)) error
 	// Categories returns categories by ID, ascending.
 	Categories(ctx context.Context, job uint64, q CategoryQuery) (Page, error)
 

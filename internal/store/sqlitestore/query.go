@@ -151,6 +151,27 @@ func (s *Store) page(ctx context.Context, table, by string, job uint64, q *store
 	return p, s.explain(err)
 }
 
+// Scores implements store.Store.
+func (s *Store) Scores(ctx context.Context, job uint64, fromMs, toMs int64, visit func(store.ScoreRow)) error {
+	err := s.view(ctx, func(tx *sql.Tx) error {
+		rows, err := tx.QueryContext(ctx, `SELECT start, span, run, score, interim FROM buckets WHERE job = ? AND start < ? AND start + run * span > ?
+			ORDER BY start, id`, int64(job), toMs, fromMs)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var r store.ScoreRow
+			if err := rows.Scan(&r.StartMs, &r.SpanMs, &r.Run, &r.Score, &r.Interim); err != nil {
+				return err
+			}
+			visit(r)
+		}
+		return rows.Err()
+	})
+	return s.explain(err)
+}
+
 // Categories implements store.Store.
 func (s *Store) Categories(ctx context.Context, job uint64, q store.CategoryQuery) (store.Page, error) {
 	var w where

@@ -21,7 +21,7 @@ type Open func(t testing.TB, place string) store.Store
 // Run runs every test against stores that open makes.
 func Run(t *testing.T, open Open) {
 	for name, test := range map[string]func(*testing.T, Open){
-		"jobs": jobs, "commit": commit, "runs": runs, "records": records, "influencers": influencers, "categories": categories, "shared": shared,
+		"jobs": jobs, "commit": commit, "runs": runs, "records": records, "influencers": influencers, "categories": categories, "shared": shared, "scores": scores,
 		"interim": interim, "snapshots": snapshots, "purge": purge, "merged runs": mergedRuns,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open) })
@@ -274,6 +274,25 @@ func shared(t *testing.T, open Open) {
 	must(t, err)
 	if have := fmt.Sprintf("%s", list); have != "[{a 2 two} {b 1 new}]" {
 		t.Error(have)
+	}
+}
+
+// scores: the rows of a range, by time, runs as they are.
+func scores(t *testing.T, open Open) {
+	ctx := context.Background()
+	s := open(t, t.TempDir())
+	defer s.Close()
+	num := newJob(t, s, "j")
+	row := func(start, run int64, score float64, interim bool) store.BucketRow {
+		return store.BucketRow{StartMs: start * span, SpanMs: span, Run: run, Score: score, Interim: interim, Doc: []byte("{}")}
+	}
+	must(t, s.Commit(ctx, &store.Commit{Job: num, Buckets: []store.BucketRow{row(1, 1, 5, false), row(2, 10, 0, false), row(12, 1, 50, false), row(13, 1, 7, true)}}))
+	var have []string
+	must(t, s.Scores(ctx, num, 5*span, 14*span, func(r store.ScoreRow) {
+		have = append(have, fmt.Sprintf("%d+%d=%v,%v", r.StartMs/span, r.Run, r.Score, r.Interim))
+	}))
+	if got := strings.Join(have, " "); got != "2+10=0,false 12+1=50,false 13+1=7,true" {
+		t.Error(got)
 	}
 }
 
