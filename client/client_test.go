@@ -173,6 +173,34 @@ func TestCalls(t *testing.T) {
 		}, `POST /_ml/anomaly_detectors/j/results/records {"end":"1514804400000","page":{"size":0}}`},
 		{"influencers", `{"count":0,"influencers":[]}`, func(c *Client) (any, error) { return c.GetInfluencers(ctx, GetInfluencersRequest{JobID: "j"}) },
 			`POST /_ml/anomaly_detectors/j/results/influencers {}`},
+		{"categories", `{"count":1,"categories":[{"category_id":1}]}`, func(c *Client) (any, error) {
+			return c.GetCategories(ctx, GetCategoriesRequest{JobID: "j", Partition: "p", Size: 5})
+		}, "GET /_ml/anomaly_detectors/j/results/categories?partition_field_value=p&size=5 "},
+		{"overall", `{"count":0,"overall_buckets":[]}`, func(c *Client) (any, error) {
+			return c.GetOverallBuckets(ctx, GetOverallBucketsRequest{TopN: 2, BucketSpan: "1h", MinScore: 50})
+		}, "GET /_ml/anomaly_detectors/_all/results/overall_buckets?bucket_span=1h&overall_score=50&top_n=2 "},
+		{"update", `{"job_id":"j"}`, func(c *Client) (any, error) {
+			return c.UpdateJob(ctx, UpdateJobRequest{JobID: "j", Update: []byte(`{"description":"x"}`)})
+		}, `POST /_ml/anomaly_detectors/j/_update {"description":"x"}`},
+		{"put filter", `{"filter_id":"f","items":["a"]}`, func(c *Client) (any, error) {
+			return c.PutFilter(ctx, PutFilterRequest{FilterID: "f", Filter: wire.Filter{Items: []string{"a"}}})
+		}, `PUT /_ml/filters/f {"filter_id":"f","items":["a"]}`},
+		{"get filters", `{"count":0,"filters":[]}`, func(c *Client) (any, error) { return c.GetFilters(ctx, GetFiltersRequest{From: 3}) }, "GET /_ml/filters/_all?from=3 "},
+		{"update filter", `{"filter_id":"f","items":[]}`, func(c *Client) (any, error) {
+			return c.UpdateFilter(ctx, UpdateFilterRequest{FilterID: "f", Change: wire.FilterChange{AddItems: []string{"b"}}})
+		}, `POST /_ml/filters/f/_update {"add_items":["b"]}`},
+		{"delete filter", `{"acknowledged":true}`, func(c *Client) (any, error) { return c.DeleteFilter(ctx, DeleteFilterRequest{FilterID: "f"}) }, "DELETE /_ml/filters/f "},
+		{"put calendar", `{"calendar_id":"c","job_ids":["j"]}`, func(c *Client) (any, error) {
+			return c.PutCalendar(ctx, PutCalendarRequest{CalendarID: "c", Calendar: wire.Calendar{JobIDs: []string{"j"}}})
+		}, `PUT /_ml/calendars/c {"calendar_id":"c","job_ids":["j"]}`},
+		{"get calendars", `{"count":0,"calendars":[]}`, func(c *Client) (any, error) { return c.GetCalendars(ctx, GetCalendarsRequest{}) }, "GET /_ml/calendars/_all "},
+		{"delete calendar", `{"acknowledged":true}`, func(c *Client) (any, error) {
+			return c.DeleteCalendar(ctx, DeleteCalendarRequest{CalendarID: "c"})
+		}, "DELETE /_ml/calendars/c "},
+		{"post events", `{"events":[{"event_id":"e"}]}`, func(c *Client) (any, error) {
+			return c.PostEvents(ctx, PostEventsRequest{CalendarID: "c", Events: []wire.CalendarEvent{{Description: "d", StartTime: 1, EndTime: 2}}})
+		}, `POST /_ml/calendars/c/events {"events":[{"description":"d","start_time":1,"end_time":2}]}`},
+		{"get events", `{"count":0,"events":[]}`, func(c *Client) (any, error) { return c.GetEvents(ctx, GetEventsRequest{CalendarIDs: "c"}) }, "GET /_ml/calendars/c/events "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, client := serve(t, answer{status: 200, body: c.answer})

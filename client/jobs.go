@@ -16,6 +16,9 @@ import (
 // errNoJobID is what requests without a job id fail with.
 var errNoJobID = errors.New("a job id is required")
 
+// errNoID is what requests about a filter or calendar without an id fail with.
+var errNoID = errors.New("an id is required")
+
 // checkID refuses ids that the server could not know, before they are part of a
 // path.
 func checkID(call, id string) error {

@@ -9,6 +9,13 @@ type Filter struct {
 	Items []string `json:"items"`
 }
 
+// FilterChange says what changes of a filter; an absent description stays.
+type FilterChange struct {
+	Description *string  `json:"description,omitzero"`
+	AddItems    []string `json:"add_items,omitempty"`
+	RemoveItems []string `json:"remove_items,omitempty"`
+}
+
 // FilterList is the answer to reading filters.
 type FilterList struct {
 	Count   int64    `json:"count"`

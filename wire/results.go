@@ -117,6 +117,30 @@ type ScoreExplanation struct {
 	ExtrapolatedTail bool `json:"extrapolated_tail,omitzero"`
 }
 
+// Category is a group of messages that belong together.
+type Category struct {
+	JobID               string   `json:"job_id"`
+	ResultType          string   `json:"result_type"`
+	CategoryID          int64    `json:"category_id"`
+	PartitionFieldName  string   `json:"partition_field_name,omitzero"`
+	PartitionFieldValue *string  `json:"partition_field_value,omitzero"`
+	Terms               string   `json:"terms"`
+	Regex               string   `json:"regex"`
+	MaxMatchingLength   int64    `json:"max_matching_length"`
+	Examples            []string `json:"examples"`
+	GrokPattern         string   `json:"grok_pattern,omitzero"`
+	// PreferredToCategories are those whose messages belong here by now.
+	PreferredToCategories []int64 `json:"preferred_to_categories,omitempty"`
+	NumMatches            int64   `json:"num_matches"`
+	MLCategory            string  `json:"mlcategory"`
+}
+
+// CategoryList is the answer to reading categories.
+type CategoryList struct {
+	Count      int64      `json:"count"`
+	Categories []Category `json:"categories"`
+}
+
 // Influencer is one blamed field value in one bucket.
 type Influencer struct {
 	JobID                  string  `json:"job_id"`
