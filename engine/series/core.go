@@ -43,6 +43,7 @@ type Core struct {
 
 	// The dependence on the number of records, see records.go.
 	records records
+	sparse  sparse
 	// told is for how many buckets something that lasts was evident, forgotten
 	// within hours once it is not.
 	told float32

@@ -198,7 +198,7 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 		v.LogProb = AnyOf(min(logA, logB, logC+c.tailC.logCrowd()), 3)
 	}
 	v.raw = math.Max(v.raw, alone)
-	most := p.boundRare(c, x, v)
+	most := math.Min(p.boundRare(c, x, v), p.boundSparse(c, x, v))
 	v.raw *= math.Min(1, 0.3+0.7*c.seen/p.full)
 	v.Ready = c.seen >= p.quiet
 	if v.Ready {

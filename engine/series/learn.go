@@ -86,6 +86,7 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 	c.lasting = num.Toward(c.lasting, c.gainAt(p.longScaleMemory), math.Abs(clipped)/v.hourScatter)
 	c.longScale = num.Toward(c.longScale, c.gainAt(p.longScaleMemory), math.Abs(clippedLong)/v.hourLong)
 	p.learnCount(c, value)
+	p.learnSparse(c, value)
 	c.seen++
 	c.lastMs = x.StartMs
 	if value == 0 {
@@ -100,6 +101,7 @@ func (p *Params) learnFirst(c *Core, x float64, startMs int64) {
 	c.meanAbs = math.Abs(x)
 	c.meanCount = x
 	c.low[0], c.high[0], c.low[1], c.high[1] = x, x, x, x
+	p.learnSparse(c, x)
 	c.seen = 1
 	c.lastMs = startMs
 	if x == 0 {
