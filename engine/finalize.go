@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -184,7 +185,7 @@ func (s *shard) finalize(e *Engine, number, start int64) {
 	for i := range order {
 		order[i] = uint32(i)
 	}
-	slices.SortFunc(order, func(a, b uint32) int { return cmpInt(int64(cells[a].Series), int64(cells[b].Series)) })
+	slices.SortFunc(order, func(a, b uint32) int { return cmp.Compare(cells[a].Series, cells[b].Series) })
 
 	silent := s.visits[:0]
 	for _, i := range s.active {

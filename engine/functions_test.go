@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -604,5 +605,69 @@ func TestEvents(t *testing.T) {
 	}
 	if len(told[5000]) != 1 || told[5001][0] != "far" || told[4999] != nil || told[5002] != nil || len(told) < 5000 {
 		t.Errorf("the far event is told in %v, %v, %v, %v", told[4999], told[5000], told[5001], told[5002])
+	}
+}
+
+// TestMemoryOfPopulations: at the limit members and rare values give way, never
+// what judges those that stay.
+func TestMemoryOfPopulations(t *testing.T) {
+	for _, d := range []spec.Detector{det(spec.Count, "", "", "client"), det(spec.Count, "", "port", "client"), det(spec.Rare, "", "port", "client"), det(spec.Rare, "", "client", "")} {
+		w := newWorld(t, d)
+		w.job.ModelMemoryLimit = 300_000
+		w.apply(&entry.Entry{Kind: entry.Update, Config: w.job})
+		next := 0
+		w.hours(60, func(h int) []row {
+			var rows []row
+			for range 400 {
+				next++
+				rows = append(rows, row{"client": fmt.Sprint("c", next-w.rng.IntN(min(next, 3000))), "port": fmt.Sprint(h % (3 + w.rng.IntN(3)))})
+			}
+			return rows
+		})
+		var snapshot bytes.Buffer
+		if _, err := w.e.Freeze().WriteTo(&snapshot); err != nil {
+			t.Fatal(err)
+		}
+		again, err := Restore(&snapshot, Options{})
+		if err != nil {
+			t.Fatalf("%s: %v", d.Function, err)
+		}
+		if again.Hash() != w.e.Hash() {
+			t.Errorf("%s: the state changes by being stored", d.Function)
+		}
+		if m := w.e.ModelSize(); m.Evicted == 0 || m.Bytes > 2*w.job.ModelMemoryLimit {
+			t.Errorf("%s: %d bytes of %d, %d evicted", d.Function, m.Bytes, w.job.ModelMemoryLimit, m.Evicted)
+		}
+	}
+}
+
+// TestRoomKeepsWhatJudges: a member whose attribute is the oldest of all comes
+// when there is no room left.
+func TestRoomKeepsWhatJudges(t *testing.T) {
+	w := newWorld(t, det(spec.Count, "", "port", "client"))
+	w.job.ModelMemoryLimit = 200_000
+	w.apply(&entry.Entry{Kind: entry.Update, Config: w.job})
+	w.hours(1, func(int) []row { return []row{{"port": "old", "client": "c"}} })
+	w.hours(1, func(int) []row { return []row{{"port": "new", "client": "first"}} })
+	full := func() bool { return w.e.bytes()+seriesBytes+coreBytes+w.e.openEstimate() > w.job.ModelMemoryLimit }
+	for n := 0; !full(); n++ {
+		w.hour = 2
+		b := record.NewBuilder(0, 2)
+		b.Text(0, []byte("new"))
+		b.Text(1, []byte(fmt.Sprint("client", n)))
+		b.End(monday + 2*3_600_000 + int64(n))
+		w.apply(&entry.Entry{Kind: entry.Data, Batch: b.Take()})
+	}
+	w.hour = 3
+	w.hours(1, func(int) []row { return []row{{"port": "old", "client": "late"}} })
+	if w.e.memory.evicted == 0 {
+		t.Fatal("nothing had to give way")
+	}
+	var snapshot bytes.Buffer
+	if _, err := w.e.Freeze().WriteTo(&snapshot); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Restore(&snapshot, Options{}); err != nil {
+		t.Error(err)
 	}
 }

@@ -135,7 +135,7 @@ func (e *Engine) evict() int {
 	}
 	slices.SortFunc(all, func(a, b candidate) int {
 		if a.touched != b.touched {
-			return cmpInt(a.touched, b.touched)
+			return cmp.Compare(a.touched, b.touched)
 		}
 		// What judges others goes after them; it was touched whenever they were.
 		return cmp.Or(cmp.Compare(b.depth, a.depth), cmp.Compare(a.shard, b.shard), cmp.Compare(a.series, b.series))
@@ -156,16 +156,6 @@ func (s *shard) depth(st *state) (n int) {
 		n++
 	}
 	return n
-}
-
-func cmpInt(a, b int64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // afterDrops brings what points at series in line with what is left: indexes,

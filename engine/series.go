@@ -144,6 +144,8 @@ func (e *Engine) findOrMake(s *shard, u *unit, k key, t int64) (i uint32, ok boo
 		if !ok {
 			return 0, false
 		}
+		// It is in use from here on: making room must not let it go.
+		s.touch(above, e.clock.Number(t))
 		parent = above + 1
 	}
 	return e.makeSeries(s, u, k, parent, t)

@@ -2,6 +2,7 @@ package gather
 
 import (
 	"bytes"
+	"cmp"
 	"math"
 	"slices"
 
@@ -88,7 +89,7 @@ func (x *Extra) AddNumber(v, weight float64) {
 // compact replaces neighbors in rank by one of the two, with the weight of both.
 // Which one alternates, so that errors cancel.
 func (x *Extra) compact() {
-	slices.SortStableFunc(x.Values, func(a, b Weighted) int { return cmpFloat(a.Value, b.Value) })
+	slices.SortStableFunc(x.Values, func(a, b Weighted) int { return cmp.Compare(a.Value, b.Value) })
 	keep := 0
 	if x.flip {
 		keep = 1
@@ -109,16 +110,6 @@ func (x *Extra) compact() {
 	x.Values = out
 }
 
-func cmpFloat(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
-
 // Variance is the population's, ok false for fewer than two records.
 func (x *Extra) Variance() (v float64, ok bool) {
 	if !(x.weight >= 2) {
@@ -131,7 +122,7 @@ func (x *Extra) Variance() (v float64, ok bool) {
 // two.
 func (x *Extra) Median() float64 {
 	list := slices.Clone(x.Values)
-	slices.SortStableFunc(list, func(a, b Weighted) int { return cmpFloat(a.Value, b.Value) })
+	slices.SortStableFunc(list, func(a, b Weighted) int { return cmp.Compare(a.Value, b.Value) })
 	total := 0.0
 	for _, v := range list {
 		total += v.Weight
@@ -196,7 +187,7 @@ func (x *Extra) Number() float64 {
 
 // AddSlot counts records in a slot of a cycle.
 func (x *Extra) AddSlot(slot int, weight float64) {
-	at, found := slices.BinarySearchFunc(x.Values, float64(slot), func(v Weighted, s float64) int { return cmpFloat(v.Value, s) })
+	at, found := slices.BinarySearchFunc(x.Values, float64(slot), func(v Weighted, s float64) int { return cmp.Compare(v.Value, s) })
 	if found {
 		x.Values[at].Weight += weight
 		return

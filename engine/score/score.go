@@ -45,7 +45,7 @@ func Aggregate(logProbs []float64, active int) (logProb float64) {
 	for k := 1; k <= len(logProbs); k *= 2 {
 		least = math.Min(least, dist.BinomialLogUpper(k, active, logProbs[k-1]))
 	}
-	return orMore(least, effectiveTests(active))
+	return series.AnyOf(least, effectiveTests(active))
 }
 
 // effectiveTests is what the tests at k = 1, 2, 4, … are worth together.
@@ -54,18 +54,6 @@ func effectiveTests(active int) float64 {
 }
 
 const testsPerDoubling = 0.8
-
-// orMore is log(1-(1-p)^n), also for p that underflow.
-func orMore(logP, n float64) float64 {
-	switch {
-	case logP >= 0:
-		return 0
-	case logP < -40:
-		// p below 1e-17: (1-p)^n is 1-np to the last bit.
-		return math.Min(0, logP+math.Log(n))
-	}
-	return math.Log(-math.Expm1(n * math.Log1p(-math.Exp(logP))))
-}
 
 // Influence is one record's part in an influencer.
 type Influence struct {
