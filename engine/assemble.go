@@ -141,6 +141,7 @@ func (e *Engine) record(f *finding) result.Record {
 		Explanation: result.Explanation{
 			Spike: v.Spike, SingleBucketImpact: int(math.Round(-v.LogProb / math.Ln10)),
 			LowerBound: v.Lower, UpperBound: v.Upper, HighVariance: v.HighVariance,
+			Length: v.Length, MultiBucketImpact: int(math.Round(v.Several())),
 			IncompleteBucket: v.Incomplete, Extrapolated: v.Extrapolated, FirstOccurrence: v.First,
 		},
 	}

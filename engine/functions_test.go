@@ -671,3 +671,30 @@ func TestRoomKeepsWhatJudges(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestSeveralBuckets: a mild excursion that lasts is told by several buckets
+// together, and the record says so; a spike is one bucket's.
+func TestSeveralBuckets(t *testing.T) {
+	w := newWorld(t, det(spec.Mean, "v", "", ""))
+	hour := func(level float64) func(int) []row {
+		return func(int) []row { return []row{{"v": level + w.rng.NormFloat64()}} }
+	}
+	w.hours(600, hour(100))
+	w.hours(1, hour(130))
+	if r := w.found(600, 50); r.MultiBucketImpact > 0 || r.Explanation.Length != 1 {
+		t.Errorf("a spike has a multi-bucket impact of %v and a length of %d", r.MultiBucketImpact, r.Explanation.Length)
+	}
+	w.hours(12, hour(100))
+	w.quiet(601, 613, 25, 0)
+	w.hours(300, hour(100))
+	w.hours(48, hour(102.2))
+	told := false
+	for h := 913; h < 961; h++ {
+		for _, r := range w.records[h] {
+			told = told || r.MultiBucketImpact > 0 && r.Explanation.MultiBucketImpact >= r.Explanation.SingleBucketImpact
+		}
+	}
+	if !told {
+		t.Errorf("no record of a mild excursion rests on several buckets; the highest is %+v", w.top(913, 961))
+	}
+}

@@ -77,6 +77,11 @@ type Explanation struct {
 	Spike bool
 	// SingleBucketImpact is about -log10 of the single-bucket probability.
 	SingleBucketImpact int
+	// MultiBucketImpact is about -log10 of that of several buckets together.
+	MultiBucketImpact int
+	// Length is how many buckets in a row lay far out on the same side, this one
+	// included.
+	Length int
 	// LowerBound and UpperBound enclose 95 % of expected values.
 	LowerBound, UpperBound float64
 	// HighVariance is true if wide scatter of the series lowered the score.

@@ -34,6 +34,9 @@ type Verdict struct {
 	Extrapolated bool
 	// Incomplete: the score was lowered because the bucket is still filling.
 	Incomplete bool
+	// Length is how many buckets in a row, this one included, lay far out on the
+	// same side; 0 if it does not.
+	Length int
 	// First: what occurs has never occurred before.
 	First bool
 	// Ready: enough was seen to report anything.
@@ -215,6 +218,7 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 		v.Typical, width = v.long, v.scale
 	}
 	v.Spike = x > v.Typical
+	v.Length = length(c, v)
 	v.Lower, v.Upper = v.Typical-1.96*width, v.Typical+1.96*width
 }
 

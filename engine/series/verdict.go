@@ -22,3 +22,25 @@ func (v *Verdict) MultiBucketImpact() float64 {
 	impact := 5 * math.Log10(v.multi/single) * v.multi
 	return math.Floor(100*math.Max(-5, math.Min(5, impact))) / 100
 }
+
+// Several is the evidence of several buckets together, in powers of ten, 0 or
+// more.
+func (v *Verdict) Several() float64 { return math.Max(0, v.multi) }
+
+// length counts the outliers in a row on one side that a value goes on.
+func length(c *Core, v *Verdict) int {
+	most := 0
+	for _, x := range [...]struct {
+		run int16
+		z   float64
+	}{{c.shortRun, v.zA}, {c.longRun, v.zB}} {
+		switch {
+		case math.Abs(x.z) <= clipAt:
+		case float64(x.run)*x.z > 0:
+			most = max(most, int(math.Abs(float64(x.run)))+1)
+		default:
+			most = max(most, 1)
+		}
+	}
+	return most
+}

@@ -229,7 +229,11 @@ func (o *object) explanation(r *result.Record) {
 		kind = "spike"
 	}
 	o.text("anomaly_type", kind)
+	if e.Length > 0 {
+		o.integer("anomaly_length", int64(e.Length))
+	}
 	o.integer("single_bucket_impact", int64(e.SingleBucketImpact))
+	o.integer("multi_bucket_impact", int64(e.MultiBucketImpact))
 	if !math.IsNaN(e.LowerBound) && !math.IsNaN(e.UpperBound) && !math.IsNaN(r.Typical) {
 		o.float("lower_confidence_bound", e.LowerBound)
 		o.float("typical_value", r.Typical)
