@@ -128,6 +128,10 @@ func TestRows(t *testing.T) {
 			t.Errorf("the first %d rows score differently without those behind them", n)
 		}
 	}
+	semicolons := must(t, "time;v\n"+strings.Repeat("1767571200;1,5\n", 3), "detect", "--rows", "--quiet", "--function", "count")
+	if !strings.HasPrefix(semicolons, "time;v;anomaly_score;novelty_score\n1767571200;1,5;0.00000000;") {
+		t.Errorf("another delimiter: %s", semicolons)
+	}
 	if _, err := os.Stat(filepath.Join(out, "notes.txt")); err == nil {
 		t.Error("a file that is no table was copied")
 	}

@@ -18,6 +18,7 @@ import (
 	"tidemark/engine/spec"
 	"tidemark/internal/guess"
 	"tidemark/internal/ingest"
+	"tidemark/internal/ingest/tabular"
 	"tidemark/wire"
 )
 
@@ -40,13 +41,20 @@ const (
 // bucket as of that row: where a bucket is one row long these are the bucket's
 // own, elsewhere interim ones. Every column of numbers is a detector.
 func Rows(in io.Reader, out io.Writer, name string, o guess.Overrides) (rows int, err error) {
-	t := &table{name: name, in: csv.NewReader(bufio.NewReaderSize(in, 1<<16))}
-	t.in.FieldsPerRecord = -1
+	buffered := bufio.NewReaderSize(in, 1<<16)
+	begin, err := buffered.Peek(1 << 12)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0, fmt.Errorf("%s: %w", name, err)
+	}
+	comma := tabular.Delimiter(begin)
+	t := &table{name: name, in: csv.NewReader(buffered)}
+	t.in.FieldsPerRecord, t.in.Comma = -1, comma
 	if err := t.open(o); err != nil {
 		return 0, err
 	}
 	w := bufio.NewWriterSize(out, 1<<16)
 	csvOut := csv.NewWriter(w)
+	csvOut.Comma = comma
 	if err := csvOut.Write(append(slices.Clone(t.header), scoreColumn, noveltyColumn)); err != nil {
 		return 0, err
 	}

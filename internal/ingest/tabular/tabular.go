@@ -53,7 +53,7 @@ func Open(r io.Reader, name string) (*Reader, error) {
 		return out, nil
 	}
 	out.format = "CSV"
-	out.next, err = csvRecords(b, name, delimiter(begin))
+	out.next, err = csvRecords(b, name, Delimiter(begin))
 	return out, err
 }
 
@@ -67,8 +67,9 @@ func (r *Reader) Next() ([]byte, error) { return r.next() }
 // delimiters are what separates cells, in the order in which ties are decided.
 const delimiters = ",;\t|"
 
-// delimiter is the candidate that the first line has most of, outside quotes.
-func delimiter(begin []byte) rune {
+// Delimiter is what separates the cells of a table that begins so: the candidate
+// that its first line has most of, outside quotes.
+func Delimiter(begin []byte) rune {
 	line, _, _ := bytes.Cut(begin, []byte{'\n'})
 	counts := map[byte]int{}
 	quoted := false
