@@ -211,17 +211,18 @@ func (f *detectFlags) open(args []string, in io.Reader, errs io.Writer) (run *de
 
 // openPipe looks at the first records of a stream and gives them back.
 func (f *detectFlags) openPipe(in io.Reader, errs io.Writer) (run *detect.Run, s records, closeAll func(), err error) {
-	closeAll = func() {}
-	buffered := bufio.NewReaderSize(in, 1<<16)
-	r, err := tabular.Open(buffered, "stdin")
+	r, err := tabular.Open(in, "stdin")
 	if err != nil {
-		return nil, s, closeAll, err
+		return nil, s, func() {}, err
 	}
-	replay := &tabular.Replay{Next: r.Next}
-	run, err = f.choose("stdin", errs, func() (*guess.Guess, error) { return guess.From(replay.Look(f.sampleSize), f.o) })
-	s.Source = feed.Source{Next: replay.Again()}
-	s.waiting = func() bool { return buffered.Buffered() == 0 && replay.Empty() }
-	return run, s, closeAll, err
+	p := newPipe(r.Next)
+	size := f.sampleSize
+	if size == 0 {
+		size = guess.SampleRecords
+	}
+	run, err = f.choose("stdin", errs, func() (*guess.Guess, error) { return guess.From(p.look(size), f.o) })
+	s.Source, s.waiting = feed.Source{Next: p.next}, p.waiting
+	return run, s, p.close, err
 }
 
 // choose makes the job that --job names, or the guessed one.

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -161,4 +163,29 @@ func TestBacktest(t *testing.T) {
 	}
 	fails(t, exitUsage, "at least one file", "backtest")
 	fails(t, exitError, "labels need the columns start and end", "backtest", "--labels", file, file)
+}
+
+// TestDetectFollows: anomalies of a stream that pauses are printed before it ends.
+func TestDetectFollows(t *testing.T) {
+	in, feeder := io.Pipe()
+	var out, errs buffer
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(context.Background(), []string{"detect", "--format", "csv", "--min-score", "75", "--bucket-span", "5m"}, in, &out, &errs)
+	}()
+	whole := cpuCSV(1600)
+	if _, err := io.WriteString(feeder, whole); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	for !strings.Contains(out.String(), "web-1") && time.Now().Before(deadline) {
+		time.Sleep(20 * time.Millisecond)
+	}
+	if !strings.Contains(out.String(), "web-1") {
+		t.Errorf("nothing was printed while the stream pauses: %s", errs.String())
+	}
+	feeder.Close()
+	if status := <-ended; status != exitOK {
+		t.Errorf("status %d: %s", status, errs.String())
+	}
 }
