@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 
@@ -38,7 +39,9 @@ func batchOf(job *spec.Job, recs []rec) *record.Batch {
 			case "user":
 				v = r.user
 			case "message":
-				v = "user " + r.user + " did something on a host named " + r.host
+				// Other statements from hour to hour.
+				k := string(rune('g' + r.ms/3_600_000%19))
+				v = strings.Repeat(k, 3) + " " + strings.Repeat(k, 5) + " of " + r.user + " " + strings.Repeat(k, 7)
 			case "place":
 				v = fmt.Sprintf("%f,%f", float64(len(r.host)*20)+r.value/100, r.value/10)
 			}
