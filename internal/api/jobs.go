@@ -84,8 +84,19 @@ func estimateMemory(q *request) error {
 
 // mlInfo tells the defaults of new jobs.
 func mlInfo(q *request) error {
-	q.answer(http.StatusOK, document.Info(q.h.opt.Build))
+	info := document.Info(q.h.opt.Build)
+	info.UpgradeMode = q.h.opt.Jobs.UpgradeMode()
+	q.answer(http.StatusOK, info)
 	return nil
+}
+
+// setUpgradeMode stops all work on jobs, or lets it go on.
+func setUpgradeMode(q *request) error {
+	on, err := q.boolean("enabled", false)
+	if err != nil {
+		return err
+	}
+	return q.acknowledge(q.h.opt.Jobs.SetUpgradeMode(q.Context(), on))
 }
 
 func updateJob(q *request) error {

@@ -43,6 +43,7 @@ func table() []route {
 		{method: "POST", path: jobs + "/_validate/detector", handle: validate(document.CheckDetector)},
 		{method: "POST", path: jobs + "/_estimate_model_memory", handle: estimateMemory},
 		{method: "GET", path: "/info", handle: mlInfo},
+		{method: "POST", path: "/set_upgrade_mode", handle: setUpgradeMode, query: []string{"enabled", "timeout"}},
 		{method: "PUT", path: calendars + "/{calendar_id}", handle: putCalendar},
 		{method: "DELETE", path: calendars + "/{calendar_id}", handle: deleteCalendar},
 		{method: "PUT", path: calendars + "/{calendar_id}/jobs/{jobs}", handle: changeCalendarJobs(false)},

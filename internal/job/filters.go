@@ -44,6 +44,8 @@ func (m *Manager) loadShared(ctx context.Context) error {
 			f := &wire.Filter{}
 			err = json.Unmarshal(row.Doc, f)
 			m.shared.filters[row.ID] = f
+		case modeKind:
+			m.upgrade.Store(true)
 		case calendarKind:
 			c := &calendar{}
 			err = json.Unmarshal(row.Doc, c)

@@ -22,6 +22,9 @@ func (m *Manager) Open(ctx context.Context, id string, timeout time.Duration) er
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if err := m.upgrading(id, "Cannot perform cluster:admin/xpack/ml/job/open action while upgrade mode is enabled"); err != nil {
+		return err
+	}
 	r, err := j.beginOpening(false)
 	if err != nil {
 		return err

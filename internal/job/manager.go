@@ -23,6 +23,8 @@ type Manager struct {
 	jobs   sync.Map
 	names  names
 	shared shared
+	// upgrade: no job is opened, none takes data.
+	upgrade atomic.Bool
 
 	// bytes are the encoded uploads in flight.
 	bytes atomic.Int64

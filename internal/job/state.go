@@ -56,6 +56,9 @@ func (j *job) stateNow() state {
 
 // runner returns who takes the job's requests, or why nobody does.
 func (j *job) runner() (*runner, error) {
+	if err := j.m.upgrading(j.id, "job ["+j.id+"] takes nothing while upgrade mode is enabled; try again when it is off"); err != nil {
+		return nil, err
+	}
 	r := j.run.Load()
 	if r == nil {
 		if j.m.leaving.Load() {

@@ -40,6 +40,9 @@ func (j *job) stats(now time.Time) *wire.JobStats {
 	if current == failed {
 		s.AssignmentExplanation = reason
 	}
+	if current == opened && j.m.UpgradeMode() {
+		s.AssignmentExplanation = "persistent task cannot be assigned while upgrade mode is enabled."
+	}
 	if current == opened && v.OpenedMs > 0 {
 		s.OpenTime = fmt.Sprintf("%ds", max(0, now.UnixMilli()-v.OpenedMs)/1000)
 	}
