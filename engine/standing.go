@@ -11,10 +11,10 @@ import (
 type Standing struct{ Score, Novelty float64 }
 
 // Standing judges the open bucket of the last record that was applied, as of
-// that record: the highest scores among the series that the record went to. A
-// record that went nowhere has none, nor have series that are judged together. filled says that no more records of these
-// series are expected in the bucket, so that nothing is made up for the rest of
-// it. It changes nothing.
+// that record: the highest scores among the series of numbers that the record
+// went to. A record that went nowhere has none, nor have series that are judged
+// together. filled says that no more records of these series are expected in the
+// bucket, so that nothing is made up for the rest of it. It changes nothing.
 func (e *Engine) Standing(filled bool) Standing {
 	s := &e.scratch
 	var top Standing

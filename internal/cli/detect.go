@@ -84,6 +84,9 @@ func (f *detectFlags) runRows(ctx context.Context, args []string, in io.Reader, 
 	if len(args) > 1 {
 		return usageError{fmt.Errorf("--rows takes one file or folder, not %d", len(args))}
 	}
+	if f.o.By != "" || f.o.Over != "" || f.job != "" {
+		return usageError{errors.New("--rows takes --partition, and neither --by, --over nor --job")}
+	}
 	began := time.Now()
 	files, rows := 1, 0
 	var err error

@@ -130,6 +130,8 @@ func TestRows(t *testing.T) {
 			t.Errorf("the first %d rows score differently without those behind them", n)
 		}
 	}
+	fails(t, exitUsage, "neither --by", "detect", "--rows", "--by", "host", folder)
+	fails(t, exitError, "rows cannot be scored by the function rare", "detect", "--rows", "--quiet", "--function", "rare", filepath.Join(folder, "a/one.csv"))
 	semicolons := must(t, "time;v\n"+strings.Repeat("1767571200;1,5\n", 3), "detect", "--rows", "--quiet", "--function", "count")
 	if !strings.HasPrefix(semicolons, "time;v;anomaly_score;novelty_score\n1767571200;1,5;0.00000000;") {
 		t.Errorf("another delimiter: %s", semicolons)

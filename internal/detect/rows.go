@@ -173,6 +173,9 @@ func (t *table) start(header []string, span time.Duration, o guess.Overrides) er
 	if !known {
 		return fmt.Errorf("the function %q is unknown", name)
 	}
+	if fn.Kind() != spec.Scalar || fn == spec.Metric || fn.ReadsText() {
+		return fmt.Errorf("rows cannot be scored by the function %s; use one of numbers, such as mean or sum, or leave --rows out", fn)
+	}
 	job := &spec.Job{BucketSpanMs: span.Milliseconds()}
 	partition := ""
 	if t.split >= 0 {
