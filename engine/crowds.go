@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"tidemark/engine/gather"
@@ -84,7 +85,8 @@ func (s *shard) visitPeers(e *Engine, u *unit, open *gather.Bucket, root uint32,
 	crowd := make([]series.Member, 0, len(members))
 	kept := members[:0:0]
 	for _, m := range members {
-		if x, ok := sampleOf(u.fn, open, m.cell, start); ok {
+		// Sums of huge values of both signs are no number.
+		if x, ok := sampleOf(u.fn, open, m.cell, start); ok && !math.IsNaN(x.Value) {
 			crowd = append(crowd, series.Member{Value: x.Value, Count: x.Count, Buckets: m.st.buckets, Excesses: m.st.excesses})
 			kept = append(kept, m)
 		}

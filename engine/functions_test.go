@@ -698,3 +698,47 @@ func TestSeveralBuckets(t *testing.T) {
 		t.Errorf("no record of a mild excursion rests on several buckets; the highest is %+v", w.top(913, 961))
 	}
 }
+
+// TestHugeValues: what overflows spoils no population, and no other model.
+func TestHugeValues(t *testing.T) {
+	for _, fn := range []spec.Function{spec.Sum, spec.Mean, spec.Varp, spec.Median, spec.Metric} {
+		for _, over := range []string{"", "client"} {
+			w := newWorld(t, det(fn, "v", "", over))
+			hour := func(huge bool) func(int) []row {
+				return func(int) []row {
+					var rows []row
+					for c := range 60 {
+						v := 100 + w.rng.NormFloat64()
+						if huge && c%12 == 0 {
+							v = math.Copysign(math.MaxFloat64, float64(c/12%2)-0.5)
+						}
+						rows = append(rows, row{"client": fmt.Sprint("c", c%12), "v": v})
+					}
+					return rows
+				}
+			}
+			w.hours(60, hour(false))
+			w.hours(3, hour(true))
+			w.hours(60, hour(false))
+			for h, records := range w.records {
+				for _, r := range records {
+					if !(r.LogProb <= 0) || !(r.Score >= 0 && r.Score <= 100) {
+						t.Fatalf("%s over %q, hour %d: %+v", fn, over, h, r)
+					}
+				}
+			}
+			w.hours(1, func(h int) []row {
+				rows := hour(false)(h)
+				for i := range rows {
+					if rows[i]["client"] == "c5" || fn == spec.Median && over == "" {
+						rows[i]["v"] = 1e9 * (1 + w.rng.Float64())
+					}
+				}
+				return rows
+			})
+			if w.top(123, 124).Score < 5 {
+				t.Errorf("%s over %q sees nothing any more: %+v", fn, over, w.top(123, 124))
+			}
+		}
+	}
+}

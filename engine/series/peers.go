@@ -219,7 +219,7 @@ func (p *Params) LearnPeers(m *Peers, members []Member, verdicts []Verdict) {
 	}
 	for _, y := range ys {
 		e := math.Min(math.Abs(y-middle), bound)
-		abs += math.Abs(y)
+		abs += math.Min(math.Abs(y), math.Abs(middle)+bound)
 		if y > middle {
 			up += e
 		} else {
