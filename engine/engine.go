@@ -89,6 +89,8 @@ type Engine struct {
 	events     []float64
 	memory     memory
 	categories categories
+	// sourceMs is how far the job's datafeed has come.
+	sourceMs int64
 	// quiet is a run of empty buckets not emitted yet; only during Apply.
 	quiet result.Bucket
 	// cost is the replay work since the last Freeze.
@@ -234,6 +236,9 @@ func (e *Engine) endUpload(u *entry.Upload) record.Counts {
 	e.totals.ProcessedFields += e.upload.ProcessedFields
 	e.diag.EndUpload(&e.upload, &e.totals)
 	counts := e.upload
+	if u.SourceMs != 0 {
+		e.sourceMs = u.SourceMs
+	}
 	if u.Key != "" {
 		e.keys.put(u.Key, u.BodyHash, counts)
 	}
@@ -298,6 +303,26 @@ func (e *Engine) LastFinalized() (ms int64, ok bool) {
 
 // IsOpen reports whether the job takes data.
 func (e *Engine) IsOpen() bool { return e.open }
+
+// SourceMs is how far the job's datafeed has come, 0 if it has none.
+func (e *Engine) SourceMs() int64 { return e.sourceMs }
+
+// Inherit makes e, the state of an earlier snapshot, follow now, which it
+// replaces: closed, with what concerns requests and not the model. With keep the
+// data counts and the time stay as they are now.
+func (e *Engine) Inherit(now *Engine, keep bool) {
+	if e.config == nil && now.config != nil {
+		e.useConfig(now.config)
+	}
+	e.open, e.keys = false, now.keys
+	if !keep || e.config == nil {
+		return
+	}
+	e.totals, e.diag, e.sourceMs = now.totals, now.diag, now.sourceMs
+	if now.clock.Set {
+		e.skip(now.clock.LastFinalizedMs)
+	}
+}
 
 // Config is the configuration in force, nil before the first Open. It must not
 // be changed.

@@ -23,7 +23,7 @@ import (
 // (kind, length, bytes, CRC32C). docs/format/snapshot.md has the details.
 const (
 	magic           = "TIDESNAP"
-	snapshotVersion = 2
+	snapshotVersion = 3
 )
 
 // Errors of Restore, to be told apart with errors.Is.
@@ -116,6 +116,7 @@ func (e *Engine) appendHead(dst []byte) []byte {
 	dst = e.diag.Append(dst)
 	dst = appendCounts(dst, &e.totals)
 	dst = appendCounts(dst, &e.upload)
+	dst = codec.AppendVarint(dst, e.sourceMs)
 	dst = codec.AppendUvarint(dst, uint64(len(e.events)))
 	for _, n := range e.events {
 		dst = codec.AppendFloat(dst, n)
@@ -357,6 +358,7 @@ func (e *Engine) decodeHead(r *codec.Reader) {
 	e.clock.LastFinalizedMs, e.clock.FirstFullMs = r.Varint(), r.Varint()
 	e.diag = bucket.DecodeDiagnostics(r, c.BucketSpanMs)
 	e.totals, e.upload = decodeCounts(r), decodeCounts(r)
+	e.sourceMs = r.Varint()
 	e.events = make([]float64, r.Count(8))
 	for i := range e.events {
 		e.events[i] = r.Float()

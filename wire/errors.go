@@ -18,6 +18,10 @@ const (
 	TypeAlreadyExists    ErrorType = "resource_already_exists_exception"   // 400
 	TypeMediaType        ErrorType = "media_type_header_exception"         // 400, 406
 	TypeNotFound         ErrorType = "resource_not_found_exception"        // 404
+	TypeIndexNotFound    ErrorType = "index_not_found_exception"           // 404
+	TypeParsing          ErrorType = "parsing_exception"                   // 400
+	TypeVersionConflict  ErrorType = "version_conflict_engine_exception"   // 409
+	TypeBadIndexName     ErrorType = "invalid_index_name_exception"        // 400
 	TypeStatus           ErrorType = "status_exception"                    // mostly 409, 429
 	TypeSecurity         ErrorType = "security_exception"                  // 401, 403
 	TypeException        ErrorType = "exception"                           // 500, 503

@@ -50,7 +50,7 @@ func ParseTime(name, value string, now time.Time) (int64, error) {
 		}
 		return checkTime(name, value, n)
 	}
-	ms, ok := parseISO(value)
+	ms, ok := ParseISO(value)
 	if !ok {
 		return 0, Refuse(TypeParse, "Query param [%s] with value [%s] cannot be parsed as a date or converted to a number (epoch). "+
 			"Give seconds or milliseconds since 1970, an ISO-8601 date such as 2018-01-01T11:00:00Z, or now.", name, Clip(value))
@@ -80,10 +80,10 @@ func TimeString(t time.Time) string {
 	return s
 }
 
-// parseISO reads yyyy[-MM[-dd['T'[HH[:mm[:ss[.fraction]]][offset]]]]] strictly:
+// ParseISO reads yyyy[-MM[-dd['T'[HH[:mm[:ss[.fraction]]][offset]]]]] strictly:
 // two digits for each part, a fraction of 1 to 9 digits after a point or comma,
 // an offset Z, ±HH, ±HHmm or ±HH:mm.
-func parseISO(s string) (ms int64, ok bool) {
+func ParseISO(s string) (ms int64, ok bool) {
 	p := iso{rest: s, ok: true}
 	year, month, day := p.digits(4), 1, 1
 	var hour, minute, second, nanos, offset int

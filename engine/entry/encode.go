@@ -11,7 +11,7 @@ import (
 
 // version is the first byte of every encoded entry. docs/format/entry.md
 // describes the bytes.
-const version = 2
+const version = 3
 
 // Append encodes the entry behind dst.
 func (e *Entry) Append(dst []byte) ([]byte, error) {
@@ -36,6 +36,8 @@ func (e *Entry) Append(dst []byte) ([]byte, error) {
 		return codec.AppendVarint(codec.AppendVarint(dst, e.FromMs), e.ToMs), nil
 	case Skip, Advance:
 		return codec.AppendVarint(dst, e.TimeMs), nil
+	case Revert:
+		return codec.AppendVarint(codec.AppendBool(codec.AppendString(dst, e.Snapshot), e.Keep), e.TimeMs), nil
 	case LeaveOut:
 		return codec.AppendUvarint(dst, e.Position), nil
 	case Close, Fault:
@@ -63,6 +65,8 @@ func Decode(src []byte) (*Entry, error) {
 		e.FromMs, e.ToMs = r.Varint(), r.Varint()
 	case Skip, Advance:
 		e.TimeMs = r.Varint()
+	case Revert:
+		e.Snapshot, e.Keep, e.TimeMs = r.Text(), r.Bool(), r.Varint()
 	case LeaveOut:
 		e.Position = r.Uvarint()
 	case Close, Fault:
@@ -79,7 +83,7 @@ func (u *Upload) append(dst []byte) []byte {
 	for _, n := range []int64{u.InputBytes, u.InputFields, u.InvalidDates, u.MissingFields} {
 		dst = codec.AppendVarint(dst, n)
 	}
-	return codec.AppendU64(codec.AppendString(dst, u.Key), u.BodyHash)
+	return codec.AppendVarint(codec.AppendU64(codec.AppendString(dst, u.Key), u.BodyHash), u.SourceMs)
 }
 
 func decodeUpload(r *codec.Reader) *Upload {
@@ -89,5 +93,6 @@ func decodeUpload(r *codec.Reader) *Upload {
 	}
 	u.Key = r.Text()
 	u.BodyHash = r.U64()
+	u.SourceMs = r.Varint()
 	return u
 }

@@ -37,6 +37,11 @@ const (
 	// LeaveOut says that the entry at log position Position is to be left out
 	// when the log is replayed (an operator's decision about a bad entry).
 	LeaveOut Kind = 10
+	// Revert replaces what was learned by the state of the model snapshot named
+	// Snapshot; Keep keeps the data counts and how far time has come. The runtime,
+	// which has the snapshots, carries it out; without Keep it removes the results
+	// from TimeMs on.
+	Revert Kind = 11
 )
 
 // Entry is one step of a job's life. Which fields are set depends on Kind.
@@ -49,6 +54,8 @@ type Entry struct {
 	// Advance. Milliseconds since 1970.
 	FromMs, ToMs, TimeMs int64
 	Position             uint64 // LeaveOut
+	Snapshot             string // Revert
+	Keep                 bool   // Revert
 }
 
 // Upload is what ingest knows about a whole upload when its last byte is read.
@@ -62,4 +69,7 @@ type Upload struct {
 	Key string
 	// BodyHash tells bodies sent under one key apart.
 	BodyHash uint64
+	// SourceMs is how far the job's datafeed has come with this upload, 0 if it is
+	// not from one.
+	SourceMs int64
 }

@@ -40,7 +40,7 @@ func config(t *rapid.T) *spec.Job {
 }
 
 func any(t *rapid.T) *Entry {
-	e := &Entry{Kind: Kind(rapid.IntRange(1, 10).Draw(t, "kind"))}
+	e := &Entry{Kind: Kind(rapid.IntRange(1, 11).Draw(t, "kind"))}
 	switch e.Kind {
 	case Open, Update:
 		e.Config = config(t)
@@ -52,6 +52,8 @@ func any(t *rapid.T) *Entry {
 		e.FromMs, e.ToMs = rapid.Int64().Draw(t, "from"), rapid.Int64().Draw(t, "to")
 	case Skip, Advance:
 		e.TimeMs = rapid.Int64().Draw(t, "time")
+	case Revert:
+		e.Snapshot, e.Keep, e.TimeMs = rapid.String().Draw(t, "snapshot"), rapid.Bool().Draw(t, "keep"), rapid.Int64().Draw(t, "time")
 	case LeaveOut:
 		e.Position = rapid.Uint64().Draw(t, "position")
 	}

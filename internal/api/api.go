@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"tidemark/internal/index"
 	"tidemark/internal/ingest"
 	"tidemark/internal/job"
 	"tidemark/wire"
@@ -21,6 +22,8 @@ import (
 // the defaults.
 type Options struct {
 	Jobs *job.Manager
+	// Index holds documents and shows results as documents.
+	Index *index.Index
 	// Version is the API version that clients are told; "" means wire.Version.
 	Version string
 	// Build describes the binary in GET /.

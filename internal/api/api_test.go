@@ -54,7 +54,7 @@ func TestUnknownRoutes(t *testing.T) {
 	}{
 		{400, "POST", jobsPath + "/_flush", "no handler found for uri"},
 		{400, "GET", "/_ml/anomaly_detectors/", "no handler found"},
-		{400, "GET", "/_search", "no handler found"},
+		{400, "GET", "/_nothing", "no handler found"},
 		{400, "GET", jobsPath + "j/_flush/", "no handler found"},
 		{405, "GET", jobsPath + "j/_flush", "allowed: [POST]"},
 		{405, "PATCH", jobsPath + "j", "allowed: [DELETE, GET, OPTIONS, PUT]"},

@@ -6,7 +6,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"tidemark/internal/job/match"
+	"tidemark/internal/match"
 	"tidemark/wire"
 )
 

@@ -158,18 +158,21 @@ func (q *request) sourceAsBody(values url.Values) error {
 }
 
 // body reads the whole body of a request that is no upload.
-func (q *request) body() ([]byte, error) {
-	plain, err := ingest.Decompress(http.MaxBytesReader(q.w, q.Body, maxConfigBytes), q.Header.Get("Content-Encoding"))
+func (q *request) body() ([]byte, error) { return q.bodyUpTo(maxConfigBytes) }
+
+// bodyUpTo reads the whole body if it is not longer than limit.
+func (q *request) bodyUpTo(limit int64) ([]byte, error) {
+	plain, err := ingest.Decompress(http.MaxBytesReader(q.w, q.Body, limit), q.Header.Get("Content-Encoding"))
 	if err != nil {
 		return nil, err
 	}
 	defer plain.Close()
-	raw, err := io.ReadAll(io.LimitReader(plain, maxConfigBytes+1))
+	raw, err := io.ReadAll(io.LimitReader(plain, limit+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(raw) > maxConfigBytes {
-		return nil, &http.MaxBytesError{Limit: maxConfigBytes}
+	if int64(len(raw)) > limit {
+		return nil, &http.MaxBytesError{Limit: limit}
 	}
 	return raw, nil
 }

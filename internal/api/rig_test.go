@@ -15,6 +15,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"go.uber.org/goleak"
 
+	"tidemark/internal/docs"
+	"tidemark/internal/index"
 	"tidemark/internal/inlog/sqlitelog"
 	"tidemark/internal/job"
 	"tidemark/internal/store/sqlitestore"
@@ -31,6 +33,7 @@ type rig struct {
 	opt   Options
 	log   *sqlitelog.Log
 	store *sqlitestore.Store
+	docs  *docs.Store
 	jobs  *job.Manager
 	*Handler
 }
@@ -56,17 +59,24 @@ func (r *rig) start() {
 	if r.store, err = sqlitestore.Open(ctx, r.dir, sqlitestore.Options{}); err != nil {
 		r.t.Fatal(err)
 	}
+	if r.docs, err = docs.Open(ctx, r.dir, 0); err != nil {
+		r.t.Fatal(err)
+	}
 	r.jobs = job.NewManager(job.Options{Log: r.log, Store: r.store})
 	if err := r.jobs.Recover(ctx); err != nil {
 		r.t.Fatal(err)
 	}
 	opt := r.opt
 	opt.Jobs, opt.Now, opt.NodeName = r.jobs, now, "node-1"
+	opt.Index = index.New(r.docs, r.jobs, now)
 	r.Handler = New(opt)
 }
 
 func (r *rig) stop() {
 	if err := r.jobs.Shutdown(context.Background()); err != nil {
+		r.t.Error(err)
+	}
+	if err := r.docs.Close(); err != nil {
 		r.t.Error(err)
 	}
 	if err := r.store.Close(); err != nil {

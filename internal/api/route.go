@@ -60,6 +60,11 @@ func table() []route {
 		{method: "GET", path: one, handle: getJobs, query: []string{"allow_no_match", "allow_no_jobs", "exclude_generated"}},
 		{method: "GET", path: jobs + "/_stats", handle: jobStats, query: []string{"allow_no_match", "allow_no_jobs"}},
 		{method: "GET", path: one + "/_stats", handle: jobStats, query: []string{"allow_no_match", "allow_no_jobs"}},
+		{method: "POST", path: one + "/model_snapshots/{snapshot_id}/_update", handle: updateSnapshot},
+		{method: "DELETE", path: one + "/model_snapshots/{snapshot_id}", handle: deleteSnapshot},
+		{method: "POST", path: one + "/model_snapshots/{snapshot_id}/_revert", handle: revertSnapshot, body: true, both: true, query: []string{"delete_intervening_results", "force"}},
+		{method: "POST", path: one + "/model_snapshots/{snapshot_id}/_upgrade", handle: upgradeSnapshot, query: []string{"wait_for_completion", "timeout"}},
+		{method: "GET", path: one + "/model_snapshots/{snapshot_id}/_upgrade/_stats", handle: snapshotUpgrades, query: []string{"allow_no_match"}},
 		{method: "DELETE", path: one, handle: deleteJob, query: []string{"force", "wait_for_completion", "delete_user_annotations"}},
 		{method: "POST", path: one + "/_reset", handle: resetJob, query: []string{"wait_for_completion", "delete_user_annotations"}},
 		{method: "POST", path: one + "/_update", handle: updateJob},
@@ -71,6 +76,8 @@ func table() []route {
 	for _, method := range []string{"GET", "POST"} {
 		buckets := slices.Concat(timeRange, paging, []string{"anomaly_score", "expand"})
 		list = append(list,
+			route{method: method, path: one + "/model_snapshots", handle: getSnapshots, body: true, both: true, query: []string{"start", "end", "sort", "desc", "from", "size"}},
+			route{method: method, path: one + "/model_snapshots/{snapshot_id}", handle: getSnapshots, body: true, both: true, query: []string{"start", "end", "sort", "desc", "from", "size"}},
 			route{method: method, path: calendars, handle: getCalendars, body: true, both: true, query: []string{"from", "size"}},
 			route{method: method, path: calendars + "/{calendar_id}", handle: getCalendars, body: true, both: true, query: []string{"from", "size"}},
 			route{method: method, path: one + "/results/buckets", handle: getBuckets, body: true, both: true, query: append(buckets, "timestamp")},
@@ -90,6 +97,7 @@ func table() []route {
 			all = append(all, r)
 		}
 	}
+	all = append(all, documentRoutes()...)
 	return append(all,
 		route{method: "GET", path: "/", handle: getRoot},
 		route{method: "HEAD", path: "/", handle: getRoot},
@@ -153,7 +161,7 @@ func (r *route) match(segments []string) (literal int, values map[string]string,
 			continue
 		}
 		value, err := url.PathUnescape(have)
-		if err != nil || value == "" {
+		if err != nil || value == "" || want == "{index}" && value[0] == '_' && value != "_all" {
 			return 0, nil, false
 		}
 		if values == nil {

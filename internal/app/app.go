@@ -18,7 +18,9 @@ import (
 	"github.com/google/uuid"
 
 	"tidemark/internal/api"
+	"tidemark/internal/docs"
 	"tidemark/internal/durable"
+	"tidemark/internal/index"
 	"tidemark/internal/inlog/sqlitelog"
 	"tidemark/internal/job"
 	"tidemark/internal/store/sqlitestore"
@@ -35,6 +37,7 @@ type Server struct {
 	listener net.Listener
 	inlog    *sqlitelog.Log
 	store    *sqlitestore.Store
+	docs     *docs.Store
 	jobs     *job.Manager
 	http     *http.Server
 	// ready is set once every job that was open is open again.
@@ -85,6 +88,9 @@ func (s *Server) start(ctx context.Context) (err error) {
 		SnapshotWork: s.opt.SnapshotWork, MaxBytesInFlight: s.opt.MaxQueued, MinFreeBytes: s.opt.MinFree,
 		FreeBytes: func() (int64, error) { return durable.FreeBytes(s.opt.Data) },
 	})
+	if s.docs, err = docs.Open(ctx, s.opt.Data, s.opt.MaxStore); err != nil {
+		return err
+	}
 	s.serve(id)
 	return nil
 }
@@ -128,7 +134,7 @@ const nodeName = "tidemark"
 func (s *Server) serve(id string) {
 	guard := api.Guard{Loopback: loopback(s.listener.Addr()), AllowOrigins: s.opt.AllowOrigins, AllowHosts: s.opt.AllowHosts}
 	handler := api.New(api.Options{
-		Jobs: s.jobs, Version: s.opt.APIVersion, Build: s.build, NoCompatHeaders: !s.opt.CompatHeaders,
+		Jobs: s.jobs, Index: index.New(s.docs, s.jobs, time.Now), Version: s.opt.APIVersion, Build: s.build, NoCompatHeaders: !s.opt.CompatHeaders,
 		NodeName: nodeName, ClusterUUID: id, MaxUploadBytes: s.opt.MaxUpload, MaxReadingBytes: s.opt.MaxReading,
 		Guard: guard, Logger: s.log,
 	})
@@ -223,6 +229,9 @@ func (s *Server) release() error {
 	}
 	if s.store != nil {
 		failed = append(failed, s.store.Close())
+	}
+	if s.docs != nil {
+		failed = append(failed, s.docs.Close())
 	}
 	if s.inlog != nil {
 		failed = append(failed, s.inlog.Close())

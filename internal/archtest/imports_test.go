@@ -10,7 +10,7 @@ import (
 // other. A path stands for itself and everything below it, the longest match
 // decides.
 var layers = [][]string{
-	{"engine/num", "engine/codec", "wire", "internal/durable", "internal/invariants", "internal/logger"},
+	{"engine/num", "engine/codec", "wire", "internal/durable", "internal/invariants", "internal/logger", "internal/match"},
 	{"engine/dist", "engine/sketch", "engine/spec", "engine/result", "engine/pages", "engine/names", "engine/wheel"},
 	{"engine/record"},
 	{"engine/entry", "engine/bucket", "engine/rule", "engine/series", "engine/clockmodel", "engine/place", "engine/rarity", "engine/category"},
@@ -19,9 +19,10 @@ var layers = [][]string{
 	{"engine/score"},
 	{"engine"},
 	{"engine/internal/oracle"},
-	{"internal/document", "internal/gen", "internal/sqlite"},
-	{"internal/ingest", "internal/inlog", "internal/store"},
+	{"internal/document", "internal/gen", "internal/sqlite", "internal/query"},
+	{"internal/ingest", "internal/inlog", "internal/store", "internal/docs"},
 	{"internal/job"},
+	{"internal/index"},
 	{"internal/source", "internal/cluster"},
 	{"internal/api", "internal/ui", "client", "internal/guess"},
 	{"internal/feed", "internal/detect", "internal/backtest"},

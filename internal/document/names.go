@@ -27,3 +27,6 @@ func checkFieldName(role, name string) error {
 func nested(a, b string) bool {
 	return len(b) > len(a) && b[len(a)] == '.' && b[:len(a)] == a
 }
+
+// ResultsIndex is the name of the index that a job's results stand in.
+func ResultsIndex(j *wire.Job) string { return ".ml-anomalies-" + j.ResultsIndexName }

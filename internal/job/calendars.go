@@ -13,7 +13,7 @@ import (
 
 	"tidemark/engine/spec"
 	"tidemark/internal/document"
-	"tidemark/internal/job/match"
+	"tidemark/internal/match"
 	"tidemark/internal/store"
 	"tidemark/wire"
 )

@@ -29,6 +29,9 @@ type item struct {
 	figures *figures
 	state   store.State
 	stamp   func(s *stamps, nowMs int64)
+	// drop removes the results that start at or after dropFromMs.
+	drop       bool
+	dropFromMs int64
 	// what names the request in a refusal.
 	what string
 	// searchable: success means that all results up to here can be found.
@@ -287,6 +290,9 @@ func (c *committer) build(group []*item) (*store.Commit, rowCounts) {
 				appendRows(commit, conf, b)
 			}
 			appendCategories(commit, conf, it.categories)
+			if it.drop {
+				commit.DropFrom, commit.DropFromMs = true, it.dropFromMs
+			}
 			if it.figures != nil {
 				v.figures = *it.figures
 			}

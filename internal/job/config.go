@@ -127,6 +127,9 @@ func (m *Manager) Get(_ context.Context, expr string, allowNoMatch bool) ([]*wir
 // document is the job's configuration with what the runtime stamps on it.
 func (j *job) document() *wire.Job {
 	w := *j.conf.Load().wire
+	if id := j.activeSnapshot(); id != "" {
+		w.ModelSnapshotID, w.ModelSnapshotMinVersion = id, wire.Version
+	}
 	if v := j.view.Load(); v.FinishedMs > 0 {
 		at := wire.Millis(v.FinishedMs)
 		w.FinishedTime = &at

@@ -12,7 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"tidemark/internal/document"
-	"tidemark/internal/job/match"
+	"tidemark/internal/match"
 	"tidemark/internal/store"
 	"tidemark/wire"
 )

@@ -142,6 +142,11 @@ func (r *runner) replay(left []uint64) error {
 		if err != nil {
 			return &crash{position: position, cause: err}
 		}
+		if en.Kind == entry.Revert && len(it.finals) > 0 {
+			// What came before must not be stored after the revert removed it.
+			r.hand(it)
+			it = &item{last: it.last}
+		}
 		if _, err := r.apply(position, en, it); err != nil {
 			return err
 		}
@@ -161,7 +166,7 @@ func (r *runner) replay(left []uint64) error {
 			r.end = corrupt.Position
 			continue
 		}
-		if err == nil && (len(it.finals) > 0 || len(it.categories) > 0) {
+		if err == nil && (len(it.finals) > 0 || len(it.categories) > 0 || it.drop) {
 			r.hand(it)
 		}
 		return err

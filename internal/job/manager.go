@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 
 	"tidemark/engine"
-	"tidemark/internal/job/match"
+	"tidemark/internal/match"
 )
 
 // Manager runs all jobs of a process. Its methods may be called from several

@@ -188,6 +188,8 @@ func (l *memLog) crashed() *memLog {
 // memStore is a store in memory. Like the real one it may lose commits that
 // were not synced: durable is what a power failure leaves.
 type memStore struct {
+	// What no test of this package needs is not there.
+	store.Store
 	mu            sync.Mutex
 	live, durable memRows
 	// full refuses every write, fullRows only commits.
@@ -446,6 +448,8 @@ func (s *memStore) AllShared(context.Context) (list []store.Shared, err error) {
 	}
 	return list, nil
 }
+
+func (s *memStore) Others(context.Context, uint64, string) ([]store.OtherRow, error) { return nil, nil }
 
 func (s *memStore) Scores(context.Context, uint64, int64, int64, func(store.ScoreRow)) error {
 	return nil

@@ -267,6 +267,12 @@ func (r *runner) apply(position uint64, en *entry.Entry, it *item) (applied engi
 		// An instruction for replay; it changes nothing by itself.
 		return applied, nil
 	}
+	if en.Kind == entry.Revert {
+		if !en.Keep {
+			it.drop, it.dropFromMs = true, en.TimeMs
+		}
+		return applied, guarded(position, func() error { return r.applyRevert(position, en) })
+	}
 	finals, bytes, began := len(it.finals), it.bytes, time.Now()
 	err = guarded(position, func() error {
 		var err error
@@ -373,7 +379,7 @@ func (r *runner) close() {
 		return
 	}
 	r.m.opt.step("closed")
-	r.snapshotNow("at close")
+	r.snapshotNow(atClose)
 }
 
 // closeWithoutEntry closes a job whose log takes nothing, usually because the

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-json-experiment/json"
+
 	"tidemark/internal/store"
 )
 
@@ -76,6 +78,10 @@ func (m *Manager) adopt(row *store.Job) *job {
 	}
 	j.conf.Store(conf)
 	j.view.Store(v)
+	var meta snapshotMeta
+	if row.Newest != nil && json.Unmarshal(row.Newest, &meta) == nil && meta.ID != "" {
+		j.active.Store(&meta.ID)
+	}
 	m.names.adopt(row.ID, conf.wire.Groups)
 	m.jobs.Store(row.ID, j)
 	return j

@@ -31,6 +31,8 @@ type runner struct {
 
 	// recovers is true if the process start, not a client, opened the job.
 	recovers bool
+	// revert, if set, is all that the runner is for.
+	revert *revert
 	// open is set once data and flushes are taken.
 	open atomic.Bool
 	// started is closed when the job is open, or when opening it failed and
@@ -158,8 +160,15 @@ func (r *runner) wasStarted() bool {
 // start brings the engine to the end of the log and opens the job. It reports
 // whether the runner goes on.
 func (r *runner) start() bool {
+	if r.revert != nil {
+		defer r.j.endChange()
+	}
 	if err := r.load(); err != nil {
 		r.startErr = r.cannotLoad(err)
+		return false
+	}
+	if r.revert != nil {
+		r.goBack()
 		return false
 	}
 	if r.recovers && r.wasClosed() {

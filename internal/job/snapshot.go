@@ -21,6 +21,9 @@ const (
 	snapshotShare = 20
 )
 
+// atClose is why a snapshot is taken when a job is closed.
+const atClose = "at close"
+
 // snapshot is engine state on its way to a file.
 type snapshot struct {
 	frozen   *engine.Frozen
@@ -28,11 +31,22 @@ type snapshot struct {
 	work     int64
 	figures  *figures
 	reason   string
+	// id, retain and createMs are those of the snapshot that was reverted to; ""
+	// and 0: a new one. kept: it stays until it expires.
+	id       string
+	retain   bool
+	createMs int64
+	kept     bool
 }
 
 // snapshotMeta is stored beside a snapshot for whoever lists them. Times are in
 // milliseconds since 1970, -1 if unset.
 type snapshotMeta struct {
+	ID string `json:"id"`
+	// Retain keeps it for ever, Kept until it expires; the others go as soon as
+	// recovery needs them no more.
+	Retain         bool     `json:"retain,omitzero"`
+	Kept           bool     `json:"kept,omitzero"`
 	Description    string   `json:"description"`
 	Figures        *figures `json:"figures"`
 	LatestRecordMs int64    `json:"latest_record_ms"`
@@ -135,8 +149,20 @@ func (r *runner) saved(began time.Time) {
 }
 
 func (r *runner) publish(s *snapshot) error {
+	nowMs := r.m.opt.Clock().UnixMilli()
+	id, description, createMs := s.id, s.reason, s.createMs
+	if id == "" {
+		var err error
+		if id, err = r.snapshotID(r.ctx, nowMs); err != nil {
+			return err
+		}
+		description, createMs = "taken "+s.reason, nowMs
+	}
+	r.j.keptMs.CompareAndSwap(0, nowMs)
+	s.kept = s.kept || s.reason == atClose || time.Duration(nowMs-r.j.keptMs.Load())*time.Millisecond >= r.j.persistInterval()
 	meta, err := json.Marshal(&snapshotMeta{
-		Description:    "taken " + s.reason,
+		ID: id, Retain: s.retain, Kept: s.kept,
+		Description:    description,
 		Figures:        s.figures,
 		LatestRecordMs: s.figures.Counts.LatestRecord,
 		LatestResultMs: s.figures.Size.BucketMs,
@@ -144,9 +170,8 @@ func (r *runner) publish(s *snapshot) error {
 	if err != nil {
 		return err
 	}
-	nowMs := r.m.opt.Clock().UnixMilli()
 	_, err = r.m.opt.Store.SaveSnapshot(r.ctx, store.Snapshot{
-		Job: r.j.num, Position: s.position, CreateMs: nowMs, Build: r.m.opt.Build, Meta: meta,
+		Job: r.j.num, Position: s.position, CreateMs: createMs, Build: r.m.opt.Build, Meta: meta,
 	}, func(w io.Writer) error {
 		r.m.opt.step("snapshot-begins")
 		err := guarded(s.position, func() error { _, err := s.frozen.WriteTo(w); return err })
@@ -155,6 +180,10 @@ func (r *runner) publish(s *snapshot) error {
 	})
 	if err == nil {
 		r.j.snapshotMs.Store(nowMs)
+		r.j.active.Store(&id)
+		if s.kept {
+			r.j.keptMs.Store(nowMs)
+		}
 	}
 	return err
 }
@@ -170,6 +199,10 @@ func (r *runner) retire() error {
 	}
 	err = r.m.opt.Log.Trim(ctx, r.j.num, list[keepSnapshots-1].Position+1)
 	for _, old := range list[keepSnapshots:] {
+		var meta snapshotMeta
+		if json.Unmarshal(old.Meta, &meta) == nil && (meta.Kept || meta.Retain) && meta.Figures != nil {
+			continue
+		}
 		err = errors.Join(err, r.m.opt.Store.DeleteSnapshot(ctx, r.j.num, old.Position))
 	}
 	return err

@@ -37,6 +37,10 @@ type job struct {
 	view atomic.Pointer[view]
 	// replayWork and snapshotMs are figures for monitoring.
 	replayWork, snapshotMs atomic.Int64
+	// active is the id of the newest snapshot; keptMs is when the last one was made
+	// that is kept until it expires.
+	active atomic.Pointer[string]
+	keptMs atomic.Int64
 
 	mu    sync.Mutex
 	state state

@@ -55,6 +55,8 @@ type Job struct {
 	// Stats are the last data counts and model size, as JSON, so that a closed
 	// job's stats need no engine.
 	Stats []byte
+	// Newest is the Meta of the newest snapshot, nil without one; only Jobs sets it.
+	Newest []byte
 }
 
 // Snapshot describes one stored model snapshot.
@@ -110,6 +112,27 @@ type CategoryRow struct {
 	Doc       []byte
 }
 
+// OtherRow is a result document that is no bucket, record, influencer or category:
+// a model plot, a forecast, or what a client wrote. It replaces the one with the
+// same DocID.
+type OtherRow struct {
+	Kind    string
+	StartMs int64
+	DocID   string
+	Doc     []byte
+}
+
+// Written is a result document that a client wrote. Exactly one of its rows is
+// set. It replaces what was written with the same DocID.
+type Written struct {
+	DocID      string
+	Bucket     *BucketRow
+	Record     *RecordRow
+	Influencer *InfluencerRow
+	Category   *CategoryRow
+	Other      *OtherRow
+}
+
 // Shared is a document that belongs to no job.
 type Shared struct {
 	// Kind says what it is, "filter"; ID is unique among its kind.
@@ -144,6 +167,10 @@ type Commit struct {
 	Records     []RecordRow
 	Influencers []InfluencerRow
 	Categories  []CategoryRow
+	Others      []OtherRow
+	// DropFrom removes every result that starts at or after DropFromMs first.
+	DropFrom   bool
+	DropFromMs int64
 	// State, Stamps and Stats replace the row's values unless empty.
 	State         State
 	Stamps, Stats []byte
@@ -212,6 +239,22 @@ type Store interface {
 	// Categories returns categories by ID, ascending.
 	Categories(ctx context.Context, job uint64, q CategoryQuery) (Page, error)
 
+	// Write stores a document that a client wrote, durably, and reports whether it
+	// took the place of one. Erase removes one.
+	Write(ctx context.Context, job uint64, w Written) (replaced bool, err error)
+	Erase(ctx context.Context, job uint64, docID string) (found bool, err error)
+	// Scan calls visit with the documents of a job that start in [fromMs, toMs),
+	// and with those without a time. docID is "" where it can be derived from the
+	// document. Runs of buckets are expanded.
+	Scan(ctx context.Context, job uint64, fromMs, toMs int64, visit func(docID string, doc []byte) error) error
+	// Others returns the documents of a kind, by time.
+	Others(ctx context.Context, job uint64, kind string) ([]OtherRow, error)
+	// DropOthers removes the documents of a kind whose DocID begins with prefix.
+	DropOthers(ctx context.Context, job uint64, kind, prefix string) (int, error)
+	// PruneResults removes up to limit rows of results that end at or before
+	// beforeMs, and reports whether there may be more.
+	PruneResults(ctx context.Context, job uint64, beforeMs int64, limit int) (more bool, err error)
+
 	// SaveSnapshot writes a snapshot through write and publishes it durably:
 	// file synced, then the store synced with the pointer.
 	SaveSnapshot(ctx context.Context, s Snapshot, write func(io.Writer) error) (Snapshot, error)
@@ -219,6 +262,8 @@ type Store interface {
 	Snapshots(ctx context.Context, job uint64) ([]Snapshot, error)
 	// OpenSnapshot reads one back. A damaged one ends reading with ErrCorrupt.
 	OpenSnapshot(ctx context.Context, job, position uint64) (io.ReadCloser, error)
+	// SetSnapshotMeta replaces a snapshot's document for the API, durably.
+	SetSnapshotMeta(ctx context.Context, job, position uint64, meta []byte) error
 	// DeleteSnapshot removes one durably.
 	DeleteSnapshot(ctx context.Context, job, position uint64) error
 

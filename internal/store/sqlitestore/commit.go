@@ -24,18 +24,28 @@ func (s *Store) Commit(ctx context.Context, c *store.Commit) error {
 				}
 			}
 		}
+		if c.DropFrom {
+			if err := s.dropFrom(ctx, c.Job, c.DropFromMs); err != nil {
+				return err
+			}
+		}
+		for i := range c.Others {
+			if err := s.putOther(ctx, c.Job, &c.Others[i]); err != nil {
+				return err
+			}
+		}
 		for i := range c.Buckets {
 			if err := s.putBucket(ctx, c.Job, &c.Buckets[i]); err != nil {
 				return err
 			}
 		}
 		for i := range c.Records {
-			if err := s.putRecord(ctx, c.Job, &c.Records[i]); err != nil {
+			if _, err := s.putRecord(ctx, c.Job, &c.Records[i]); err != nil {
 				return err
 			}
 		}
 		for i := range c.Influencers {
-			if err := s.putInfluencer(ctx, c.Job, &c.Influencers[i]); err != nil {
+			if _, err := s.putInfluencer(ctx, c.Job, &c.Influencers[i]); err != nil {
 				return err
 			}
 		}
@@ -101,13 +111,18 @@ func (s *Store) putBucket(ctx context.Context, job uint64, b *store.BucketRow) e
 			return err
 		}
 	}
+	_, err := s.insertBucket(ctx, job, b, run)
+	return err
+}
+
+func (s *Store) insertBucket(ctx context.Context, job uint64, b *store.BucketRow, run int64) (int64, error) {
 	id, err := s.putDocument(ctx, b.Doc)
 	if err != nil {
-		return err
+		return id, err
 	}
 	_, err = s.file.Exec(ctx, "INSERT INTO buckets (job, start, id, span, run, score, events, interim) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 		int64(job), b.StartMs, id, b.SpanMs, run, b.Score, b.EventCount, b.Interim)
-	return err
+	return id, err
 }
 
 // extendRun adds the bucket to the job's last row if they differ only in time.
@@ -130,24 +145,24 @@ func (s *Store) extendRun(ctx context.Context, job uint64, b *store.BucketRow, r
 	return err == nil, err
 }
 
-func (s *Store) putRecord(ctx context.Context, job uint64, r *store.RecordRow) error {
+func (s *Store) putRecord(ctx context.Context, job uint64, r *store.RecordRow) (int64, error) {
 	id, err := s.putDocument(ctx, r.Doc)
 	if err != nil {
-		return err
+		return id, err
 	}
 	_, err = s.file.Exec(ctx, `INSERT INTO records (job, start, id, span, score, log_prob, detector, interim, function, field, partition_value, by_value, over_value, doc_id)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		int64(job), r.StartMs, id, r.SpanMs, r.Score, r.LogProb, r.Detector, r.Interim, r.Function, r.Field, r.Partition, r.By, r.Over, r.DocID)
-	return err
+	return id, err
 }
 
-func (s *Store) putInfluencer(ctx context.Context, job uint64, f *store.InfluencerRow) error {
+func (s *Store) putInfluencer(ctx context.Context, job uint64, f *store.InfluencerRow) (int64, error) {
 	id, err := s.putDocument(ctx, f.Doc)
 	if err != nil {
-		return err
+		return id, err
 	}
 	_, err = s.file.Exec(ctx, `INSERT INTO influencers (job, start, id, span, score, log_prob, interim, field, value, doc_id)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		int64(job), f.StartMs, id, f.SpanMs, f.Score, f.LogProb, f.Interim, f.Field, f.Value, f.DocID)
-	return err
+	return id, err
 }

@@ -75,7 +75,8 @@ func blob(b []byte) []byte {
 // Jobs implements store.Store. A row whose configuration is damaged has an
 // empty one: the job can still be named and deleted.
 func (s *Store) Jobs(ctx context.Context) ([]store.Job, error) {
-	rows, err := s.file.Reads().QueryContext(ctx, `SELECT num, id, config, crc, state, reason, failed_at, failures, committed, log_end, stamps, stats
+	rows, err := s.file.Reads().QueryContext(ctx, `SELECT num, id, config, crc, state, reason, failed_at, failures, committed, log_end, stamps, stats,
+			(SELECT meta FROM snapshots s WHERE s.job = num ORDER BY position DESC LIMIT 1)
 		FROM jobs JOIN progress ON job = num WHERE deleted = 0 ORDER BY id`)
 	if err != nil {
 		return nil, s.explain(err)
@@ -85,7 +86,7 @@ func (s *Store) Jobs(ctx context.Context) ([]store.Job, error) {
 	for rows.Next() {
 		var j store.Job
 		var crc uint32
-		if err := rows.Scan(&j.Num, &j.ID, &j.Config, &crc, &j.State, &j.Reason, &j.FailedAt, &j.Failures, &j.Committed, &j.LogEnd, &j.Stamps, &j.Stats); err != nil {
+		if err := rows.Scan(&j.Num, &j.ID, &j.Config, &crc, &j.State, &j.Reason, &j.FailedAt, &j.Failures, &j.Committed, &j.LogEnd, &j.Stamps, &j.Stats, &j.Newest); err != nil {
 			return nil, s.explain(err)
 		}
 		if crc != checksum(int64(j.Num), []byte(j.ID), j.Config) {
@@ -164,6 +165,9 @@ func (s *Store) Tombstones(ctx context.Context) ([]uint64, error) {
 	return list, s.explain(rows.Err())
 }
 
+// resultTables are those with a job's results by time.
+var resultTables = []string{"buckets", "records", "influencers", "others"}
+
 // purgeRows is how many rows of a table one purge step removes: a few
 // milliseconds of work, so that other jobs' commits get their turn.
 const purgeRows = 1000
@@ -175,7 +179,7 @@ const freePages = 1000
 func (s *Store) PurgeStep(ctx context.Context, num uint64) (more bool, err error) {
 	var gone []int64
 	err = s.change(ctx, false, func(ctx context.Context) error {
-		for _, table := range []string{"buckets", "records", "influencers"} {
+		for _, table := range resultTables {
 			n, err := s.deleteResults(ctx, table, "job = ?", num, purgeRows)
 			if err != nil {
 				return err
@@ -183,7 +187,7 @@ func (s *Store) PurgeStep(ctx context.Context, num uint64) (more bool, err error
 			more = more || n == purgeRows
 		}
 		// There are few enough categories for one step.
-		for _, q := range []string{"DELETE FROM documents WHERE id IN (SELECT id FROM categories WHERE job = ?)", "DELETE FROM categories WHERE job = ?"} {
+		for _, q := range []string{"DELETE FROM documents WHERE id IN (SELECT id FROM categories WHERE job = ?)", "DELETE FROM categories WHERE job = ?", "DELETE FROM written WHERE job = ?"} {
 			if _, err := s.file.Exec(ctx, q, int64(num)); err != nil {
 				return err
 			}
@@ -226,8 +230,10 @@ func (s *Store) deleteResults(ctx context.Context, table, where string, num uint
 		return 0, err
 	}
 	for _, id := range ids {
-		if _, err := s.file.Exec(ctx, "DELETE FROM documents WHERE id = ?", id); err != nil {
-			return 0, err
+		for _, q := range []string{"DELETE FROM documents WHERE id = ?", "DELETE FROM written WHERE id = ?"} {
+			if _, err := s.file.Exec(ctx, q, id); err != nil {
+				return 0, err
+			}
 		}
 	}
 	return len(ids), nil

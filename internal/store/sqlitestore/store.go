@@ -38,7 +38,7 @@ type Store struct {
 var _ store.Store = (*Store)(nil)
 
 // formatVersion is the version of main.db's tables and of snapshot files.
-const formatVersion = 2
+const formatVersion = 3
 
 // readers is how many queries run side by side.
 const readers = 4
@@ -81,13 +81,21 @@ CREATE INDEX influencers_interim ON influencers (job) WHERE interim = 1;
 CREATE TABLE categories (
 	job INTEGER NOT NULL, category INTEGER NOT NULL, id INTEGER NOT NULL, partition_value TEXT NOT NULL,
 	PRIMARY KEY (job, category)) WITHOUT ROWID;
+CREATE TABLE others (
+	job INTEGER NOT NULL, kind TEXT NOT NULL, start INTEGER NOT NULL, id INTEGER NOT NULL, doc_id TEXT NOT NULL,
+	PRIMARY KEY (job, kind, start, id)) WITHOUT ROWID;
+CREATE INDEX others_doc ON others (job, doc_id);
+CREATE TABLE written (
+	job INTEGER NOT NULL, doc_id TEXT NOT NULL, kind TEXT NOT NULL, start INTEGER NOT NULL, id INTEGER NOT NULL,
+	PRIMARY KEY (job, doc_id)) WITHOUT ROWID;
+CREATE INDEX written_id ON written (id);
 CREATE TABLE shared (
 	kind TEXT NOT NULL, id TEXT NOT NULL, crc INTEGER NOT NULL, doc BLOB NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
 CREATE TABLE snapshots (
 	job INTEGER NOT NULL, position INTEGER NOT NULL, bytes INTEGER NOT NULL, create_ms INTEGER NOT NULL,
 	build TEXT NOT NULL, meta BLOB NOT NULL, crc INTEGER NOT NULL,
 	PRIMARY KEY (job, position)) WITHOUT ROWID;
-INSERT INTO meta VALUES ('format', 2), ('syncs', 0);
+INSERT INTO meta VALUES ('format', 3), ('syncs', 0);
 `
 
 // Open opens the store in a directory, which is made if it does not exist.

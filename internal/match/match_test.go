@@ -9,7 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"tidemark/internal/job/match"
+	"tidemark/internal/match"
 )
 
 func TestResolve(t *testing.T) {

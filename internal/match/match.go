@@ -110,15 +110,28 @@ func matchPattern(pattern string, things []Named, chosen map[string]bool) (any b
 
 // Pattern reports whether name has the form of pattern, in which "*" stands
 // for any run of bytes. Cost: at most len(pattern)·len(name), never exponential.
-func Pattern(pattern, name string) bool {
+func Pattern(pattern, name string) bool { return matches(pattern, name, false) }
+
+// Wildcard is Pattern with "?" for any one byte and "\\" before a byte that
+// stands for itself.
+func Wildcard(pattern, name string) bool { return matches(pattern, name, true) }
+
+func matches(pattern, name string, full bool) bool {
 	p, n := 0, 0
 	star, mark := -1, 0
 	for n < len(name) {
+		width := 1
+		if full && p+1 < len(pattern) && pattern[p] == '\\' {
+			width = 2
+		}
 		switch {
+		case width == 2 && pattern[p+1] == name[n]:
+			p += 2
+			n++
 		case p < len(pattern) && pattern[p] == '*':
 			star, mark = p, n
 			p++
-		case p < len(pattern) && pattern[p] == name[n]:
+		case width == 1 && p < len(pattern) && (pattern[p] == name[n] || full && pattern[p] == '?'):
 			p++
 			n++
 		case star >= 0:

@@ -1,0 +1,210 @@
+package query
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"tidemark/wire"
+)
+
+// millis reads a value as a time in milliseconds since 1970: a number is one
+// already, a text is an ISO date or a number.
+func (v Value) millis() (float64, bool) {
+	switch v.Kind {
+	case Number:
+		return v.Num, true
+	case Text:
+		return dateOf(v.Text, time.Time{})
+	}
+	return 0, false
+}
+
+// dateOf reads a date or an expression of date math: an anchor, "now" or a date
+// with "||", followed by steps such as +1h, -2d or /d, which rounds down.
+func dateOf(s string, now time.Time) (float64, bool) {
+	anchor, math, found := strings.Cut(s, "||")
+	var at time.Time
+	switch {
+	case !found && strings.HasPrefix(s, "now"):
+		at, math = now.UTC(), s[len("now"):]
+	default:
+		if len(anchor) > 4 {
+			if ms, err := strconv.ParseInt(anchor, 10, 64); err == nil {
+				at = time.UnixMilli(ms).UTC()
+				break
+			}
+		}
+		ms, ok := parseDate(anchor)
+		if !ok {
+			return 0, false
+		}
+		at = time.UnixMilli(ms).UTC()
+	}
+	for math != "" {
+		var ok bool
+		if at, math, ok = step(at, math); !ok {
+			return 0, false
+		}
+	}
+	return float64(at.UnixMilli()), true
+}
+
+// layouts are forms of dates beside ISO 8601 that documents often have.
+var layouts = []string{"2006-01-02 15:04:05", "2006/01/02 15:04:05", "2006/01/02"}
+
+func parseDate(s string) (int64, bool) {
+	// Most texts are no dates; the first byte tells that at once.
+	if len(s) < 4 || s[0] < '0' || s[0] > '9' {
+		return 0, false
+	}
+	if ms, ok := wire.ParseISO(s); ok {
+		return ms, true
+	}
+	for _, layout := range layouts {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UnixMilli(), true
+		}
+	}
+	return 0, false
+}
+
+// step applies the first step of date math and returns what is left.
+func step(at time.Time, math string) (time.Time, string, bool) {
+	op := math[0]
+	i := 1
+	for i < len(math) && math[i] >= '0' && math[i] <= '9' {
+		i++
+	}
+	if i == len(math) {
+		return at, "", false
+	}
+	n, unit := 1, math[i]
+	if i > 1 {
+		var err error
+		if n, err = strconv.Atoi(math[1:i]); err != nil || n > 1e6 {
+			return at, "", false
+		}
+	}
+	rest := math[i+1:]
+	switch op {
+	case '-':
+		n = -n
+	case '/':
+		if i > 1 {
+			return at, "", false
+		}
+		down, ok := floorTo(at, string(unit))
+		return down, rest, ok
+	case '+':
+	default:
+		return at, "", false
+	}
+	switch unit {
+	case 'y':
+		return at.AddDate(n, 0, 0), rest, true
+	case 'M':
+		return at.AddDate(0, n, 0), rest, true
+	case 'w':
+		return at.AddDate(0, 0, 7*n), rest, true
+	case 'd':
+		return at.AddDate(0, 0, n), rest, true
+	case 'h', 'H':
+		return at.Add(time.Duration(n) * time.Hour), rest, true
+	case 'm':
+		return at.Add(time.Duration(n) * time.Minute), rest, true
+	case 's':
+		return at.Add(time.Duration(n) * time.Second), rest, true
+	}
+	return at, "", false
+}
+
+// floorTo is the start of the calendar unit that holds a time, in its zone.
+func floorTo(t time.Time, unit string) (time.Time, bool) {
+	y, m, d := t.Date()
+	switch unit {
+	case "y", "1y", "year":
+		return time.Date(y, 1, 1, 0, 0, 0, 0, t.Location()), true
+	case "q", "1q", "quarter":
+		return time.Date(y, (m-1)/3*3+1, 1, 0, 0, 0, 0, t.Location()), true
+	case "M", "1M", "month":
+		return time.Date(y, m, 1, 0, 0, 0, 0, t.Location()), true
+	case "w", "1w", "week":
+		return time.Date(y, m, d-(int(t.Weekday())+6)%7, 0, 0, 0, 0, t.Location()), true
+	case "d", "1d", "day":
+		return time.Date(y, m, d, 0, 0, 0, 0, t.Location()), true
+	case "h", "H", "1h", "hour":
+		return t.Truncate(time.Hour), true
+	case "m", "1m", "minute":
+		return t.Truncate(time.Minute), true
+	case "s", "1s", "second":
+		return t.Truncate(time.Second), true
+	}
+	return t, false
+}
+
+// interval is the width of a histogram's buckets: a number of milliseconds, or
+// a unit of the calendar in a zone.
+type interval struct {
+	ms       float64
+	unit     string
+	zone     *time.Location
+	offsetMs float64
+}
+
+// floor is the start of the bucket that holds a time.
+func (v *interval) floor(ms float64) float64 {
+	ms -= v.offsetMs
+	if v.unit != "" {
+		at, _ := floorTo(time.UnixMilli(int64(ms)).In(v.zone), v.unit)
+		return float64(at.UnixMilli()) + v.offsetMs
+	}
+	var zone float64
+	if v.zone != nil && v.zone != time.UTC {
+		_, seconds := time.UnixMilli(int64(ms)).In(v.zone).Zone()
+		zone = float64(seconds) * 1000
+	}
+	return math.Floor((ms+zone)/v.ms)*v.ms - zone + v.offsetMs
+}
+
+// next is the start of the bucket after the one that starts at ms.
+func (v *interval) next(ms float64) float64 {
+	if v.unit == "" {
+		return ms + v.ms
+	}
+	at := time.UnixMilli(int64(ms - v.offsetMs)).In(v.zone)
+	switch v.unit[len(v.unit)-1] {
+	case 'y':
+		at = at.AddDate(1, 0, 0)
+	case 'q':
+		at = at.AddDate(0, 3, 0)
+	case 'M':
+		at = at.AddDate(0, 1, 0)
+	case 'w':
+		at = at.AddDate(0, 0, 7)
+	case 'd':
+		at = at.AddDate(0, 0, 1)
+	case 'h':
+		at = at.Add(time.Hour)
+	case 'm':
+		at = at.Add(time.Minute)
+	default:
+		at = at.Add(time.Second)
+	}
+	return float64(at.UnixMilli()) + v.offsetMs
+}
+
+var longUnits = map[string]string{"year": "1y", "quarter": "1q", "month": "1M", "week": "1w", "day": "1d", "hour": "1h", "minute": "1m", "second": "1s"}
+
+// calendarUnit is the short name of a calendar unit, "" for what is none.
+func calendarUnit(s string) string {
+	if short, ok := longUnits[s]; ok {
+		return short
+	}
+	switch s {
+	case "1y", "1q", "1M", "1w", "1d", "1h", "1m", "1s":
+		return s
+	}
+	return ""
+}
