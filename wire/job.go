@@ -12,8 +12,10 @@ type Job struct {
 	Groups      []string `json:"groups,omitempty"`
 	Description string   `json:"description,omitzero"`
 	// CreateTime and FinishedTime are set by the server.
-	CreateTime      *Millis          `json:"create_time,omitzero"`
-	FinishedTime    *Millis          `json:"finished_time,omitzero"`
+	CreateTime   *Millis `json:"create_time,omitzero"`
+	FinishedTime *Millis `json:"finished_time,omitzero"`
+	// DatafeedConfig is the job's datafeed; in a request it makes one.
+	DatafeedConfig  *Datafeed        `json:"datafeed_config,omitzero"`
 	AnalysisConfig  AnalysisConfig   `json:"analysis_config"`
 	AnalysisLimits  *AnalysisLimits  `json:"analysis_limits,omitzero"`
 	DataDescription DataDescription  `json:"data_description"`

@@ -15,6 +15,7 @@ import (
 	"tidemark/internal/index"
 	"tidemark/internal/ingest"
 	"tidemark/internal/job"
+	"tidemark/internal/source"
 	"tidemark/wire"
 )
 
@@ -22,6 +23,8 @@ import (
 // the defaults.
 type Options struct {
 	Jobs *job.Manager
+	// Feeds are the datafeeds.
+	Feeds *source.Feeds
 	// Index holds documents and shows results as documents.
 	Index *index.Index
 	// Version is the API version that clients are told; "" means wire.Version.

@@ -55,6 +55,8 @@ func documentRoutes() (list []route) {
 			route{method: method, path: "/{index}/_alias/{name}", handle: getAlias, query: unmatched})
 	}
 	return append(list,
+		route{method: "POST", path: "/{index}/_pit", handle: openPit, query: append(slices.Clone(unmatched), "keep_alive", "preference", "routing")},
+		route{method: "DELETE", path: "/_pit", handle: closePit},
 		route{method: "PUT", path: "/{index}", handle: createIndex, query: []string{"wait_for_active_shards", "timeout", "master_timeout", "include_type_name"}},
 		route{method: "DELETE", path: "/{index}", handle: deleteIndex, query: append(slices.Clone(unmatched), "timeout", "master_timeout")},
 		route{method: "POST", path: "/{index}/_doc", handle: writeDoc, query: writing},

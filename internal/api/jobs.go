@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -36,9 +37,17 @@ func putJob(q *request) error {
 	if err != nil {
 		return err
 	}
+	feed := parsed.DatafeedConfig
+	parsed.DatafeedConfig = nil
 	created, err := q.h.opt.Jobs.Put(q.Context(), parsed)
 	if err != nil {
 		return err
+	}
+	if feed != nil {
+		if created.DatafeedConfig, err = q.h.opt.Feeds.Put(q.Context(), feed); err != nil {
+			// A failed put leaves no trace.
+			return errors.Join(err, q.h.opt.Jobs.Delete(q.Context(), created.JobID, true))
+		}
 	}
 	for _, text := range document.Warnings(created) {
 		q.w.Header().Add("Warning", warning(q.h.opt.Version, text))
@@ -132,8 +141,9 @@ func getJobs(q *request) error {
 	if err != nil {
 		return err
 	}
-	if bare {
-		for i, have := range list {
+	for i, have := range list {
+		have.DatafeedConfig = q.h.opt.Feeds.OfJob(have.JobID)
+		if bare {
 			list[i] = withoutGenerated(have)
 		}
 	}
@@ -146,6 +156,11 @@ func withoutGenerated(j *wire.Job) *wire.Job {
 	bare := *j
 	bare.JobType, bare.JobVersion, bare.ModelSnapshotID, bare.ModelSnapshotMinVersion = "", "", "", ""
 	bare.CreateTime, bare.FinishedTime, bare.Blocked = nil, nil, nil
+	if bare.DatafeedConfig != nil {
+		feed := *bare.DatafeedConfig
+		feed.DatafeedID, feed.JobID = "", ""
+		bare.DatafeedConfig = &feed
+	}
 	return &bare
 }
 
@@ -167,7 +182,15 @@ func deleteJob(q *request) error {
 	if err != nil {
 		return err
 	}
-	return q.remove(func() error { return q.h.opt.Jobs.Delete(q.Context(), q.id(), force) })
+	return q.remove(func() error {
+		if err := q.h.opt.Jobs.CanDelete(q.id(), force); err != nil {
+			return err
+		}
+		if err := q.h.opt.Feeds.DeleteForJob(q.Context(), q.id(), force); err != nil {
+			return err
+		}
+		return q.h.opt.Jobs.Delete(q.Context(), q.id(), force)
+	})
 }
 
 func resetJob(q *request) error {
@@ -252,6 +275,15 @@ func closeJob(q *request) error {
 	wait, err := timeout(r.timeout, defaultTimeout)
 	if err != nil {
 		return err
+	}
+	list, err := q.h.opt.Jobs.Get(q.Context(), q.id(), allow)
+	if err != nil {
+		return err
+	}
+	for _, j := range list {
+		if err := q.h.opt.Feeds.StopForJob(q.Context(), j.JobID); err != nil {
+			return err
+		}
 	}
 	if err := q.h.opt.Jobs.Close(q.Context(), q.id(), r.force, allow, wait); err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	"tidemark/internal/index"
 	"tidemark/internal/inlog/sqlitelog"
 	"tidemark/internal/job"
+	"tidemark/internal/source"
 	"tidemark/internal/store/sqlitestore"
 )
 
@@ -34,7 +35,10 @@ type rig struct {
 	log   *sqlitelog.Log
 	store *sqlitestore.Store
 	docs  *docs.Store
-	jobs  *job.Manager
+	feeds *source.Feeds
+	// remotes are for datafeeds.
+	remotes map[string]*source.Remote
+	jobs    *job.Manager
 	*Handler
 }
 
@@ -69,10 +73,16 @@ func (r *rig) start() {
 	opt := r.opt
 	opt.Jobs, opt.Now, opt.NodeName = r.jobs, now, "node-1"
 	opt.Index = index.New(r.docs, r.jobs, now)
+	if r.feeds, err = source.New(ctx, source.Options{Jobs: r.jobs, Store: r.store, Index: opt.Index, Remotes: r.remotes}); err != nil {
+		r.t.Fatal(err)
+	}
+	r.feeds.Resume()
+	opt.Feeds = r.feeds
 	r.Handler = New(opt)
 }
 
 func (r *rig) stop() {
+	r.feeds.Close()
 	if err := r.jobs.Shutdown(context.Background()); err != nil {
 		r.t.Error(err)
 	}

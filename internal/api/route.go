@@ -34,6 +34,9 @@ const (
 func table() []route {
 	const jobs = "/anomaly_detectors"
 	const one = jobs + "/{job_id}"
+	const feeds = "/datafeeds"
+	const feed = feeds + "/{datafeed_id}"
+	unmatchedFeeds := []string{"allow_no_match", "allow_no_datafeeds", "exclude_generated"}
 	const calendars = "/calendars"
 	timeRange := []string{"start", "end"}
 	paging := []string{"from", "size", "sort", "desc", "exclude_interim"}
@@ -44,6 +47,15 @@ func table() []route {
 		{method: "POST", path: jobs + "/_estimate_model_memory", handle: estimateMemory},
 		{method: "GET", path: "/info", handle: mlInfo},
 		{method: "POST", path: "/set_upgrade_mode", handle: setUpgradeMode, query: []string{"enabled", "timeout"}},
+		{method: "PUT", path: feed, handle: putDatafeed, query: unmatched},
+		{method: "GET", path: feeds, handle: getDatafeeds, query: unmatchedFeeds},
+		{method: "GET", path: feed, handle: getDatafeeds, query: unmatchedFeeds},
+		{method: "GET", path: feeds + "/_stats", handle: datafeedStats, query: unmatchedFeeds},
+		{method: "GET", path: feed + "/_stats", handle: datafeedStats, query: unmatchedFeeds},
+		{method: "POST", path: feed + "/_update", handle: updateDatafeed, query: unmatched},
+		{method: "DELETE", path: feed, handle: deleteDatafeed, query: []string{"force"}},
+		{method: "POST", path: feed + "/_start", handle: startDatafeed, body: true, both: true, query: []string{"start", "end", "timeout"}},
+		{method: "POST", path: feed + "/_stop", handle: stopDatafeed, body: true, both: true, query: []string{"allow_no_match", "allow_no_datafeeds", "force", "timeout", "close_job"}},
 		{method: "PUT", path: calendars + "/{calendar_id}", handle: putCalendar},
 		{method: "DELETE", path: calendars + "/{calendar_id}", handle: deleteCalendar},
 		{method: "PUT", path: calendars + "/{calendar_id}/jobs/{jobs}", handle: changeCalendarJobs(false)},
@@ -78,6 +90,8 @@ func table() []route {
 		list = append(list,
 			route{method: method, path: one + "/model_snapshots", handle: getSnapshots, body: true, both: true, query: []string{"start", "end", "sort", "desc", "from", "size"}},
 			route{method: method, path: one + "/model_snapshots/{snapshot_id}", handle: getSnapshots, body: true, both: true, query: []string{"start", "end", "sort", "desc", "from", "size"}},
+			route{method: method, path: feed + "/_preview", handle: previewDatafeed, query: []string{"start", "end"}},
+			route{method: method, path: feeds + "/_preview", handle: previewDatafeed, query: []string{"start", "end"}},
 			route{method: method, path: calendars, handle: getCalendars, body: true, both: true, query: []string{"from", "size"}},
 			route{method: method, path: calendars + "/{calendar_id}", handle: getCalendars, body: true, both: true, query: []string{"from", "size"}},
 			route{method: method, path: one + "/results/buckets", handle: getBuckets, body: true, both: true, query: append(buckets, "timestamp")},

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/base64"
 	"net/http"
 	"slices"
 	"strconv"
@@ -40,10 +41,20 @@ func searchDocs(q *request) error {
 	if err != nil {
 		return err
 	}
-	if _, err := q.h.opt.Index.Search(q.Context(), q.values["index"], opt, s); err != nil {
+	names := q.values["index"]
+	pit, hasPit := body["pit"].(map[string]any)
+	if hasPit {
+		if names, err = pitIndices(pit["id"]); err != nil {
+			return err
+		}
+	}
+	if _, err := q.h.opt.Index.Search(q.Context(), names, opt, s); err != nil {
 		return err
 	}
 	out := s.Answer()
+	if hasPit {
+		out["pit_id"] = pit["id"]
+	}
 	if asNumber, err := q.boolean("rest_total_hits_as_int", false); err != nil {
 		return err
 	} else if asNumber {
@@ -51,6 +62,51 @@ func searchDocs(q *request) error {
 	}
 	out["took"], out["timed_out"], out["_shards"] = q.h.opt.Now().Sub(began).Milliseconds(), false, shards
 	q.answer(http.StatusOK, out)
+	return nil
+}
+
+// openPit answers with a point in time. It is a name for the indices: pages are
+// stable as long as nothing is deleted or replaced meanwhile.
+func openPit(q *request) error {
+	opt, err := q.unmatchedOptions()
+	if err != nil {
+		return err
+	}
+	if _, err := wire.ParseDuration("keep_alive", q.query.Get("keep_alive")); err != nil {
+		return err
+	}
+	if _, err := q.h.opt.Index.Resolve(q.Context(), q.values["index"], opt); err != nil {
+		return err
+	}
+	q.answer(http.StatusOK, map[string]any{"id": base64.RawURLEncoding.EncodeToString([]byte(q.values["index"])), "_shards": shards})
+	return nil
+}
+
+func pitIndices(id any) (string, error) {
+	text, _ := id.(string)
+	names, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(names) == 0 {
+		return "", wire.Refuse(wire.TypeIllegalArgument, "invalid id of a point in time: [%s]", wire.Clip(text))
+	}
+	return string(names), nil
+}
+
+// closePit answers that a point in time is gone; it held nothing.
+func closePit(q *request) error {
+	raw, err := q.configBody("the id of the point in time")
+	if err != nil {
+		return err
+	}
+	var body struct {
+		ID string `json:"id"`
+	}
+	if err := json.Unmarshal(raw, &body); err != nil {
+		return wire.Refuse(wire.TypeParsing, "the request cannot be read: %v", err)
+	}
+	if _, err := pitIndices(body.ID); err != nil {
+		return err
+	}
+	q.answer(http.StatusOK, map[string]any{"succeeded": true, "num_freed": 1})
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,6 +24,7 @@ import (
 	"tidemark/internal/index"
 	"tidemark/internal/inlog/sqlitelog"
 	"tidemark/internal/job"
+	"tidemark/internal/source"
 	"tidemark/internal/store/sqlitestore"
 	"tidemark/wire"
 )
@@ -38,6 +40,7 @@ type Server struct {
 	inlog    *sqlitelog.Log
 	store    *sqlitestore.Store
 	docs     *docs.Store
+	feeds    *source.Feeds
 	jobs     *job.Manager
 	http     *http.Server
 	// ready is set once every job that was open is open again.
@@ -91,8 +94,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	if s.docs, err = docs.Open(ctx, s.opt.Data, s.opt.MaxStore); err != nil {
 		return err
 	}
-	s.serve(id)
-	return nil
+	return s.serve(ctx, id)
 }
 
 // rootOf is the innermost error: the operating system's own words.
@@ -131,10 +133,18 @@ const (
 // nodeName is what clients see as the node's name.
 const nodeName = "tidemark"
 
-func (s *Server) serve(id string) {
+func (s *Server) serve(ctx context.Context, id string) error {
+	in := index.New(s.docs, s.jobs, time.Now)
+	remotes, err := s.remotes()
+	if err != nil {
+		return err
+	}
+	if s.feeds, err = source.New(ctx, source.Options{Jobs: s.jobs, Store: s.store, Index: in, Logger: s.log, Remotes: remotes}); err != nil {
+		return err
+	}
 	guard := api.Guard{Loopback: loopback(s.listener.Addr()), AllowOrigins: s.opt.AllowOrigins, AllowHosts: s.opt.AllowHosts}
 	handler := api.New(api.Options{
-		Jobs: s.jobs, Index: index.New(s.docs, s.jobs, time.Now), Version: s.opt.APIVersion, Build: s.build, NoCompatHeaders: !s.opt.CompatHeaders,
+		Jobs: s.jobs, Index: in, Feeds: s.feeds, Version: s.opt.APIVersion, Build: s.build, NoCompatHeaders: !s.opt.CompatHeaders,
 		NodeName: nodeName, ClusterUUID: id, MaxUploadBytes: s.opt.MaxUpload, MaxReadingBytes: s.opt.MaxReading,
 		Guard: guard, Logger: s.log,
 	})
@@ -143,6 +153,28 @@ func (s *Server) serve(id string) {
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	go func() { s.served <- s.http.Serve(s.listener) }()
+	return nil
+}
+
+// remotes are the search clusters that datafeeds may name.
+func (s *Server) remotes() (map[string]*source.Remote, error) {
+	own, err := netip.ParseAddrPort(s.listener.Addr().String())
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]*source.Remote{}
+	for _, text := range s.opt.Remotes {
+		name, address, found := strings.Cut(text, "=")
+		if !found || name == "" {
+			return nil, fmt.Errorf("--remote %q: give NAME=http://host:port", text)
+		}
+		// The key has a variable of its own, so that it stands in no list of processes.
+		key := os.Getenv("TIDEMARK_REMOTE_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_")) + "_API_KEY")
+		if all[name], err = source.NewRemote(name, address, key, []netip.AddrPort{own}); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // routes puts what operators ask for beside the API. The comparison is on the
@@ -191,6 +223,7 @@ func (s *Server) Recover(ctx context.Context) error {
 	if err := s.jobs.Recover(ctx); err != nil {
 		return err
 	}
+	s.feeds.Resume()
 	s.ready.Store(true)
 	return nil
 }
@@ -213,6 +246,7 @@ func (s *Server) Stop() error {
 	s.ready.Store(false)
 	ctx, cancel := context.WithTimeout(context.Background(), s.opt.StopTimeout)
 	defer cancel()
+	s.feeds.Close()
 	// Jobs go first: they answer the requests that wait for them.
 	failed := s.jobs.Shutdown(ctx)
 	if err := s.http.Shutdown(ctx); err != nil {

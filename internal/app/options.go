@@ -28,6 +28,8 @@ type Options struct {
 	CompatHeaders bool
 	// AllowOrigins and AllowHosts open the server to web pages, see api.Guard.
 	AllowOrigins, AllowHosts []string
+	// Remotes are search clusters for datafeeds, each NAME=URL.
+	Remotes []string
 	// MaxUpload and MaxReading bound one upload and all that are being read;
 	// MaxQueued all that wait or are being stored, in bytes.
 	MaxUpload, MaxReading, MaxQueued int64

@@ -36,6 +36,7 @@ func newServe() *cobra.Command {
 	flags.StringVar(&f.APIVersion, "api-version", "", "API `version` to tell clients (default "+wire.Version+")")
 	flags.StringSliceVar(&f.AllowOrigins, "allow-origin", nil, "web `origin` that may send requests, such as https://tools.example.org; may be repeated")
 	flags.StringSliceVar(&f.AllowHosts, "allow-host", nil, "host `name` by which a server on a loopback address may be called; may be repeated")
+	flags.StringSliceVar(&f.Remotes, "remote", nil, "search cluster for datafeeds, `NAME=URL`; NAME:INDEX in a datafeed then means an index there; may be repeated")
 	for _, s := range []struct {
 		name, help string
 		to         *int64

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"tidemark/wire"
 	"tidemark/wire/strict"
 )
@@ -50,7 +52,15 @@ func ParseJob(body []byte, urlID, version string) (*wire.Job, error) {
 		return nil, err
 	}
 	d.fill(urlID, version)
-	return d.job, nil
+	if len(d.datafeed) == 0 {
+		return d.job, nil
+	}
+	var err error
+	d.job.DatafeedConfig, err = ParseInlineDatafeed(d.datafeed, d.job.JobID)
+	if err == nil {
+		err = FinishDatafeed(d.job.DatafeedConfig, d.job)
+	}
+	return d.job, err
 }
 
 // CheckJob checks a configuration by the rules of ParseJob. It may lack a job id.
@@ -75,6 +85,7 @@ type draft struct {
 	hasAnalysis, hasData  bool
 	span, latency, window time.Duration
 	memoryMiB             int64
+	datafeed              jsontext.Value
 }
 
 func (d *draft) fields() strict.Fields {
@@ -96,7 +107,7 @@ func (d *draft) fields() strict.Fields {
 		"custom_settings":                           strict.RawObject(&j.CustomSettings, maxSettings),
 		"results_index_name":                        strict.Text(&j.ResultsIndexName),
 		"allow_lazy_open":                           strict.Bool(&j.AllowLazyOpen),
-		"datafeed_config":                           notYet("Tidemark does not pull data yet; leave it out and send the records to _data"),
+		"datafeed_config":                           strict.RawObject(&d.datafeed, maxQuery),
 
 		"job_version":                d.serverOnly("job_version"),
 		"create_time":                d.serverOnly("create_time"),

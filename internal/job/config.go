@@ -26,6 +26,8 @@ type config struct {
 	timeField, timeFormat string
 	// schema is what reading uploads needs, made when first asked for.
 	schema func() (*ingest.Schema, error)
+	// millis is the schema of records from a datafeed.
+	millis func() (*ingest.Schema, error)
 }
 
 // defaultTimeFormat is what a job without time_format gets.
@@ -42,6 +44,7 @@ func (m *Manager) newConfig(w *wire.Job) (*config, error) {
 	numbers, texts := s.Columns()
 	c.numbers, c.texts = len(numbers), len(texts)
 	c.timeField, c.timeFormat = document.TimeOf(w)
+	c.millis = c.millisSchema()
 	c.schema = sync.OnceValues(func() (*ingest.Schema, error) {
 		format := c.timeFormat
 		if format == defaultTimeFormat {

@@ -57,7 +57,7 @@ func (t *endTask) refuse(error) {}
 
 // figures reads the engine's figures.
 func (r *runner) figures() *figures {
-	return &figures{Counts: r.eng.Totals(), Size: r.eng.ModelSize()}
+	return &figures{Counts: r.eng.Totals(), Size: r.eng.ModelSize(), SourceMs: r.eng.SourceMs()}
 }
 
 // post takes one upload. Like all that handle a task it reports whether the

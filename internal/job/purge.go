@@ -39,6 +39,19 @@ func (m *Manager) Delete(ctx context.Context, id string, force bool) error {
 	return nil
 }
 
+// CanDelete tells why a job cannot be deleted now, if so.
+func (m *Manager) CanDelete(id string, force bool) error {
+	j, err := m.find(id)
+	if err != nil {
+		return err
+	}
+	if err := j.beginDeleting(force); err != nil {
+		return err
+	}
+	j.endChange()
+	return nil
+}
+
 // endChange lets a job go on after a change that did not happen or is over.
 func (j *job) endChange() {
 	j.mu.Lock()

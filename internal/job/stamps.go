@@ -108,6 +108,8 @@ func (t *timing) perHour() float64 {
 type figures struct {
 	Counts record.Counts    `json:"counts"`
 	Size   result.ModelSize `json:"size"`
+	// SourceMs is up to where the job's datafeed has delivered.
+	SourceMs int64 `json:"source_ms,omitzero"`
 }
 
 // view is what others may see of a job: its figures and stamps as of the last

@@ -2,6 +2,7 @@ package query
 
 import (
 	"bytes"
+	"math"
 	"slices"
 
 	"tidemark/internal/match"
@@ -290,3 +291,7 @@ func (s *Search) Raw() []Doc {
 	}
 	return docs
 }
+
+// Unlimited keeps every document that matches, for readers inside the server that
+// ask for a bounded range.
+func (s *Search) Unlimited() { s.hits.from, s.hits.size = 0, math.MaxInt32 }
