@@ -86,6 +86,7 @@ func (e *Engine) assemble(start int64, count float64, interim bool) *result.Buck
 	judged := 0
 	for _, s := range e.shards {
 		judged += s.out.judged
+		b.Plots = append(b.Plots, s.out.plots...)
 		for i := range s.out.findings {
 			findings = append(findings, &s.out.findings[i])
 		}

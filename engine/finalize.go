@@ -15,6 +15,7 @@ import (
 // output is what finalizing one bucket yields in one shard.
 type output struct {
 	findings []finding
+	plots    []result.Plot
 	judged   int
 }
 
@@ -126,7 +127,7 @@ func (e *Engine) finalize(emit Emit) {
 	reported := e.clock.Started && start >= e.clock.FirstFullMs
 	if reported {
 		b := e.assemble(start, count, false)
-		if count == 0 && len(b.Records) == 0 && b.Score == 0 && len(b.ScheduledEvents) == 0 {
+		if count == 0 && len(b.Records) == 0 && len(b.Plots) == 0 && b.Score == 0 && len(b.ScheduledEvents) == 0 {
 			e.emptyBuckets(start, 1, emit)
 		} else {
 			e.endRun(emit)
@@ -136,7 +137,7 @@ func (e *Engine) finalize(emit Emit) {
 	judged := 0
 	for _, s := range e.shards {
 		judged += s.out.judged
-		s.out = output{findings: s.out.findings[:0]}
+		s.out = output{findings: s.out.findings[:0], plots: s.out.plots[:0]}
 	}
 	e.cost += 1 + judgeCost*int64(judged)
 	e.memory.failing = false
@@ -261,6 +262,7 @@ func (s *shard) visit(e *Engine, i, cell uint32, shares []uint32, number, start 
 		u.params.JudgePattern(core, s.patterns.Get(st.pattern-1), x, &v)
 	}
 	s.out.judged++
+	s.plot(e, u, st, result.Plot{Lower: v.Lower, Upper: v.Upper, Median: v.Typical, Actual: v.Actual}, cell != noCell)
 	effect := e.rules(u, st, &v, start)
 	if v.Reportable() && !effect.skipResult {
 		f := finding{unit: n, group: st.group, by: st.by, verdict: v}

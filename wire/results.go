@@ -12,6 +12,9 @@ const (
 	ResultRecord           = "record"
 	ResultInfluencer       = "influencer"
 	ResultModelSizeStats   = "model_size_stats"
+	ResultModelPlot        = "model_plot"
+	ResultModelForecast    = "model_forecast"
+	ResultForecastStats    = "model_forecast_request_stats"
 )
 
 // BucketTime names the bucket influencer that stands for the time itself.

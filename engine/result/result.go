@@ -25,6 +25,8 @@ type Bucket struct {
 	Records []Record
 	// Influencers are the blamed values, least probable first.
 	Influencers []Influencer
+	// Plots are what the models expected, if the job asks for that.
+	Plots []Plot
 	// Omitted counts records and influencers beyond the cap that were left out.
 	OmittedRecords, OmittedInfluencers int64
 }

@@ -16,6 +16,10 @@ func (j *Job) Append(dst []byte) []byte {
 		dst = codec.AppendString(dst, f)
 	}
 	dst = j.Zone.append(dst)
+	dst = codec.AppendUvarint(codec.AppendBool(dst, j.Plot), uint64(len(j.PlotTerms)))
+	for _, term := range j.PlotTerms {
+		dst = codec.AppendString(dst, term)
+	}
 	dst = codec.AppendUvarint(dst, uint64(len(j.Events)))
 	for i := range j.Events {
 		dst = j.Events[i].append(dst)
@@ -53,6 +57,10 @@ func Decode(r *codec.Reader) *Job {
 		j.CategorizationFilters = append(j.CategorizationFilters, r.Text())
 	}
 	j.Zone = decodeZone(r)
+	j.Plot = r.Bool()
+	for range r.Count(1) {
+		j.PlotTerms = append(j.PlotTerms, r.Text())
+	}
 	for n := r.Count(5); n > 0 && r.Err() == nil; n-- {
 		j.Events = append(j.Events, decodeEvent(r))
 	}

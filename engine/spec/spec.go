@@ -36,6 +36,10 @@ type Job struct {
 	StopOnWarn bool
 	// CategoryExamples is how many messages each category keeps.
 	CategoryExamples int
+	// Plot: buckets tell what the models expected of each series, PlotTerms of which
+	// partition or by values alone if there are any.
+	Plot      bool
+	PlotTerms []string
 	// Events are in order of their start.
 	Events []Event
 	// Zone is the time zone whose days and weeks the models follow.

@@ -83,6 +83,9 @@ func table() []route {
 		{method: "POST", path: one + "/_open", handle: openJob, body: true, query: []string{"timeout"}},
 		{method: "POST", path: one + "/_close", handle: closeJob, body: true, query: []string{"timeout", "force", "allow_no_match", "allow_no_jobs"}},
 		{method: "POST", path: one + "/_flush", handle: flushJob, body: true, query: []string{"calc_interim", "start", "end", "advance_time", "skip_time"}},
+		{method: "POST", path: one + "/_forecast", handle: forecast, body: true, both: true, query: []string{"duration", "expires_in", "max_model_memory"}},
+		{method: "DELETE", path: one + "/_forecast", handle: deleteForecast, query: []string{"allow_no_forecasts", "timeout"}},
+		{method: "DELETE", path: one + "/_forecast/{forecast_id}", handle: deleteForecast, query: []string{"allow_no_forecasts", "timeout"}},
 		{method: "POST", path: one + "/_data", handle: postData, query: []string{"reset_start", "reset_end"}},
 	}
 	for _, method := range []string{"GET", "POST"} {

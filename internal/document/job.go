@@ -204,11 +204,9 @@ func modelPlotConfig(j *wire.Job) strict.Read {
 		if err != nil {
 			return err
 		}
-		if c.Enabled || c.AnnotationsEnabled != nil && *c.AnnotationsEnabled {
-			return wire.Refuse(wire.TypeIllegalArgument, "this release writes no model plots or annotations; leave model_plot_config out or set enabled to false")
-		}
 		if c.AnnotationsEnabled == nil {
-			c.AnnotationsEnabled = new(bool)
+			annotated := c.Enabled
+			c.AnnotationsEnabled = &annotated
 		}
 		j.ModelPlotConfig = &c
 		return nil

@@ -2,6 +2,7 @@ package document
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"tidemark/engine/spec"
@@ -43,6 +44,14 @@ func SpecOf(j *wire.Job, filters Filters) (*spec.Job, error) {
 			return nil, err
 		}
 		s.ModelMemoryLimit = mib * wire.MiB
+	}
+	if p := j.ModelPlotConfig; p != nil && p.Enabled {
+		s.Plot = true
+		for term := range strings.SplitSeq(p.Terms, ",") {
+			if term = strings.TrimSpace(term); term != "" {
+				s.PlotTerms = append(s.PlotTerms, term)
+			}
+		}
 	}
 	for i := range c.Detectors {
 		x := &c.Detectors[i]

@@ -65,7 +65,7 @@ func (it *item) addInterim(b *result.Bucket) {
 }
 
 func sizeOf(b *result.Bucket) int64 {
-	return int64(bucketBytes + recordBytes*len(b.Records) + influencerBytes*len(b.Influencers))
+	return int64(bucketBytes + recordBytes*len(b.Records) + influencerBytes*(len(b.Influencers)+len(b.Plots)))
 }
 
 // timed shares the time since began out to the finals from number n on.

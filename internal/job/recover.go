@@ -30,6 +30,9 @@ func (m *Manager) Recover(ctx context.Context) error {
 	for i := range rows {
 		dormant = append(dormant, m.adopt(&rows[i]))
 	}
+	if err := m.loadForecasts(ctx); err != nil {
+		return err
+	}
 	if err := m.resumePurges(ctx); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"tidemark/engine/result"
 	"tidemark/internal/document"
 	"tidemark/internal/store"
+	"tidemark/wire"
 )
 
 // appendCategories adds the documents of categories to a commit.
@@ -22,6 +23,9 @@ func appendRows(commit *store.Commit, conf *config, b *result.Bucket) {
 		StartMs: b.StartMs, SpanMs: b.SpanMs, Run: b.Run,
 		Score: b.Score, EventCount: b.EventCount, Interim: b.Interim, Doc: bucket.Doc,
 	})
+	for _, d := range document.PlotDocs(conf.wire, b) {
+		commit.Others = append(commit.Others, store.OtherRow{Kind: wire.ResultModelPlot, StartMs: d.StartMs, DocID: d.ID, Doc: d.Doc})
+	}
 	for i := range records {
 		r, a := &records[i], &b.Records[i]
 		commit.Records = append(commit.Records, store.RecordRow{

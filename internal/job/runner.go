@@ -326,6 +326,8 @@ func (r *runner) loop() {
 			ok = r.update(t)
 		case *refreshTask:
 			ok = r.refreshed(t)
+		case *forecastTask:
+			ok = r.forecast(t)
 		case *endTask:
 			r.finish(t)
 			return

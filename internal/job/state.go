@@ -41,6 +41,8 @@ type job struct {
 	// that is kept until it expires.
 	active atomic.Pointer[string]
 	keptMs atomic.Int64
+	// forecasts has a *wire.ForecastStats for each, by id.
+	forecasts sync.Map
 
 	mu    sync.Mutex
 	state state

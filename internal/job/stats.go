@@ -35,6 +35,7 @@ func (j *job) stats(now time.Time) *wire.JobStats {
 		DataCounts:     document.Counts(j.id, v.Counts, v.LastDataMs, v.LogMs),
 		ModelSizeStats: document.ModelSize(j.id, v.Size, v.LogMs),
 		State:          current,
+		ForecastsStats: j.forecastStats(),
 		TimingStats:    v.Timing.document(j.id),
 	}
 	if current == failed {

@@ -247,7 +247,7 @@ type Store interface {
 	// and with those without a time. docID is "" where it can be derived from the
 	// document. Runs of buckets are expanded.
 	Scan(ctx context.Context, job uint64, fromMs, toMs int64, visit func(docID string, doc []byte) error) error
-	// Others returns the documents of a kind, by time.
+	// Others returns the documents of a kind, by time; job 0 means those of all jobs.
 	Others(ctx context.Context, job uint64, kind string) ([]OtherRow, error)
 	// DropOthers removes the documents of a kind whose DocID begins with prefix.
 	DropOthers(ctx context.Context, job uint64, kind, prefix string) (int, error)

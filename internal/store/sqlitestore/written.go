@@ -235,7 +235,11 @@ func (s *Store) scanBuckets(ctx context.Context, tx *sql.Tx, job uint64, fromMs,
 // Others implements store.Store.
 func (s *Store) Others(ctx context.Context, job uint64, kind string) (list []store.OtherRow, err error) {
 	err = s.view(ctx, func(tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, "SELECT o.start, o.doc_id, d.id, d.crc, d.doc FROM others o JOIN documents d ON d.id = o.id WHERE o.job = ? AND o.kind = ? ORDER BY o.start, o.id", int64(job), kind)
+		where, args := "o.job = ? AND o.kind = ?", []any{int64(job), kind}
+		if job == 0 {
+			where, args = "o.kind = ?", []any{kind}
+		}
+		rows, err := tx.QueryContext(ctx, "SELECT o.start, o.doc_id, d.id, d.crc, d.doc FROM others o JOIN documents d ON d.id = o.id WHERE "+where+" ORDER BY o.start, o.id", args...)
 		if err != nil {
 			return err
 		}
