@@ -25,6 +25,8 @@ type Options struct {
 	Jobs *job.Manager
 	// Feeds are the datafeeds.
 	Feeds *source.Feeds
+	// Note records what happened to a job; nil: nothing is recorded.
+	Note func(jobID, level, message string)
 	// Index holds documents and shows results as documents.
 	Index *index.Index
 	// Version is the API version that clients are told; "" means wire.Version.
@@ -69,6 +71,9 @@ func New(opt Options) *Handler {
 	}
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opt.Note == nil {
+		opt.Note = func(string, string, string) {}
 	}
 	if opt.Now == nil {
 		opt.Now = time.Now

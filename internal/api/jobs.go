@@ -49,6 +49,7 @@ func putJob(q *request) error {
 			return errors.Join(err, q.h.opt.Jobs.Delete(q.Context(), created.JobID, true))
 		}
 	}
+	q.h.opt.Note(created.JobID, "info", "Job created")
 	for _, text := range document.Warnings(created) {
 		q.w.Header().Add("Warning", warning(q.h.opt.Version, text))
 	}
@@ -173,6 +174,11 @@ func jobStats(q *request) error {
 	if err != nil {
 		return err
 	}
+	for _, s := range list {
+		if s.State == wire.StateOpened && s.AssignmentExplanation == "" {
+			s.Node = q.node()
+		}
+	}
 	q.answer(http.StatusOK, wire.JobStatsList{Count: int64(len(list)), Jobs: list})
 	return nil
 }
@@ -182,7 +188,7 @@ func deleteJob(q *request) error {
 	if err != nil {
 		return err
 	}
-	return q.remove(func() error {
+	return q.remove("Job deleted", func() error {
 		if err := q.h.opt.Jobs.CanDelete(q.id(), force); err != nil {
 			return err
 		}
@@ -194,12 +200,12 @@ func deleteJob(q *request) error {
 }
 
 func resetJob(q *request) error {
-	return q.remove(func() error { return q.h.opt.Jobs.Reset(q.Context(), q.id()) })
+	return q.remove("Job reset", func() error { return q.h.opt.Jobs.Reset(q.Context(), q.id()) })
 }
 
 // remove runs a removal and answers as the client asked: when it is done, which
 // is at once, or with a task.
-func (q *request) remove(do func() error) error {
+func (q *request) remove(done string, do func() error) error {
 	wait, err := q.boolean("wait_for_completion", true)
 	if err != nil {
 		return err
@@ -210,6 +216,7 @@ func (q *request) remove(do func() error) error {
 	if err := do(); err != nil {
 		return err
 	}
+	q.h.opt.Note(q.id(), "info", done)
 	if !wait {
 		// All but the purge in the background is done already.
 		q.answer(http.StatusOK, map[string]string{"task": fmt.Sprintf("%s:%d", q.h.opt.NodeName, q.h.opt.Now().UnixMilli())})
@@ -238,6 +245,7 @@ func openJob(q *request) error {
 	if err := q.h.opt.Jobs.Open(q.Context(), q.id(), wait); err != nil {
 		return err
 	}
+	q.h.opt.Note(q.id(), "info", "Job opened")
 	q.answer(http.StatusOK, wire.OpenResponse{Opened: true, Node: q.h.opt.NodeName})
 	return nil
 }
@@ -287,6 +295,9 @@ func closeJob(q *request) error {
 	}
 	if err := q.h.opt.Jobs.Close(q.Context(), q.id(), r.force, allow, wait); err != nil {
 		return err
+	}
+	for _, j := range list {
+		q.h.opt.Note(j.JobID, "info", "Job closed")
 	}
 	q.answer(http.StatusOK, wire.CloseResponse{Closed: true})
 	return nil

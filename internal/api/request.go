@@ -62,7 +62,11 @@ func (q *request) findBody(r *route) {
 
 // parseHeaders reads what the client accepts and sends.
 func (q *request) parseHeaders(r *route) (err error) {
-	q.accept, err = wire.ParseAccept(q.Header.Get("Accept"))
+	accepts := q.Header.Get("Accept")
+	if strings.HasPrefix(r.path, "/_cat/") && strings.Contains(accepts, "text/") {
+		accepts = "" // Tables are texts unless asked otherwise.
+	}
+	q.accept, err = wire.ParseAccept(accepts)
 	if err != nil {
 		return err
 	}
@@ -114,7 +118,7 @@ func (q *request) parseQuery(r *route) error {
 		return q.unrecognized(r, unknown)
 	}
 	q.query = values
-	if f := values.Get("format"); values.Has("format") && f != "json" {
+	if f := values.Get("format"); values.Has("format") && f != "json" && (f != "text" || !strings.HasPrefix(r.path, "/_cat/")) {
 		return &wire.Refusal{Status: 406, Type: wire.TypeMediaType, Plain: true, Reason: fmt.Sprintf("format [%s] is not supported; use json", wire.Clip(f))}
 	}
 	for name, to := range map[string]*bool{"pretty": &q.shape.pretty, "human": &q.shape.human} {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -36,6 +37,7 @@ type rig struct {
 	store *sqlitestore.Store
 	docs  *docs.Store
 	feeds *source.Feeds
+	notes *index.Notes
 	// remotes are for datafeeds.
 	remotes map[string]*source.Remote
 	jobs    *job.Manager
@@ -78,11 +80,14 @@ func (r *rig) start() {
 	}
 	r.feeds.Resume()
 	opt.Feeds = r.feeds
+	r.notes = index.NewNotes(opt.Index, slog.New(slog.DiscardHandler))
+	opt.Note = r.notes.Add
 	r.Handler = New(opt)
 }
 
 func (r *rig) stop() {
 	r.feeds.Close()
+	r.notes.Close()
 	if err := r.jobs.Shutdown(context.Background()); err != nil {
 		r.t.Error(err)
 	}

@@ -47,6 +47,10 @@ func table() []route {
 		{method: "POST", path: jobs + "/_estimate_model_memory", handle: estimateMemory},
 		{method: "GET", path: "/info", handle: mlInfo},
 		{method: "POST", path: "/set_upgrade_mode", handle: setUpgradeMode, query: []string{"enabled", "timeout"}},
+		{method: "DELETE", path: "/_delete_expired_data", handle: deleteExpired, query: []string{"requests_per_second", "timeout"}},
+		{method: "DELETE", path: "/_delete_expired_data/{job_id}", handle: deleteExpired, query: []string{"requests_per_second", "timeout"}},
+		{method: "GET", path: "/memory/_stats", handle: memoryStats, query: []string{"timeout", "master_timeout"}},
+		{method: "GET", path: "/memory/{node_id}/_stats", handle: memoryStats, query: []string{"timeout", "master_timeout"}},
 		{method: "PUT", path: feed, handle: putDatafeed, query: unmatched},
 		{method: "GET", path: feeds, handle: getDatafeeds, query: unmatchedFeeds},
 		{method: "GET", path: feed, handle: getDatafeeds, query: unmatchedFeeds},
@@ -115,10 +119,39 @@ func table() []route {
 		}
 	}
 	all = append(all, documentRoutes()...)
+	all = append(all, clusterRoutes()...)
 	return append(all,
 		route{method: "GET", path: "/", handle: getRoot},
 		route{method: "HEAD", path: "/", handle: getRoot},
 	)
+}
+
+// clusterRoutes are those about the server as a whole.
+func clusterRoutes() []route {
+	health := []string{"wait_for_status", "wait_for_no_relocating_shards", "wait_for_no_initializing_shards", "wait_for_active_shards", "wait_for_nodes", "wait_for_events",
+		"level", "local", "timeout", "master_timeout", "expand_wildcards"}
+	tasks := []string{"actions", "detailed", "group_by", "nodes", "parent_task_id", "timeout", "wait_for_completion"}
+	settings := []string{"flat_settings", "include_defaults", "timeout", "master_timeout"}
+	const cat = "/_cat"
+	return []route{
+		{method: "GET", path: "/_cluster/health", handle: clusterHealth, query: health},
+		{method: "GET", path: "/_cluster/health/{index}", handle: clusterHealth, query: health},
+		{method: "GET", path: "/_cluster/settings", handle: clusterSettings, query: settings},
+		{method: "PUT", path: "/_cluster/settings", handle: clusterSettings, query: settings},
+		{method: "GET", path: "/_tasks", handle: listTasks, query: tasks},
+		{method: "GET", path: "/_tasks/{task_id}", handle: oneTask, query: tasks},
+		{method: "GET", path: cat + "/tasks", handle: catTasks, query: catQuery},
+		{method: "GET", path: cat + "/indices", handle: catIndices, query: catQuery},
+		{method: "GET", path: cat + "/indices/{index}", handle: catIndices, query: catQuery},
+		{method: "GET", path: cat + "/ml/anomaly_detectors", handle: catJobs, query: catQuery},
+		{method: "GET", path: cat + "/ml/anomaly_detectors/{job_id}", handle: catJobs, query: catQuery},
+		{method: "GET", path: cat + "/ml/datafeeds", handle: catFeeds, query: catQuery},
+		{method: "GET", path: cat + "/ml/datafeeds/{datafeed_id}", handle: catFeeds, query: catQuery},
+		{method: "GET", path: cat + "/ml/data_frame/analytics", handle: catNothing, query: catQuery},
+		{method: "GET", path: cat + "/ml/data_frame/analytics/{id}", handle: catNothing, query: catQuery},
+		{method: "GET", path: cat + "/ml/trained_models", handle: catNothing, query: catQuery},
+		{method: "GET", path: cat + "/ml/trained_models/{id}", handle: catNothing, query: catQuery},
+	}
 }
 
 // commonQuery are the parameters that every route takes.

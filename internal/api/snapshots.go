@@ -97,6 +97,7 @@ func revertSnapshot(q *request) error {
 	if err != nil {
 		return err
 	}
+	q.h.opt.Note(q.id(), "info", "Job model snapshot reverted to ["+model.SnapshotID+"]")
 	q.answer(http.StatusOK, wire.ModelReverted{Model: *model})
 	return nil
 }

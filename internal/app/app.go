@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,8 +42,12 @@ type Server struct {
 	store    *sqlitestore.Store
 	docs     *docs.Store
 	feeds    *source.Feeds
-	jobs     *job.Manager
-	http     *http.Server
+	notes    *index.Notes
+	// background ends with cancel.
+	background sync.WaitGroup
+	cancel     context.CancelFunc
+	jobs       *job.Manager
+	http       *http.Server
 	// ready is set once every job that was open is open again.
 	ready  atomic.Bool
 	served chan error
@@ -88,6 +93,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	}
 	s.jobs = job.NewManager(job.Options{
 		Log: s.inlog, Store: s.store, Logger: s.log, Build: s.build,
+		Note:         func(id, level, message string) { s.notes.Add(id, level, message) },
 		SnapshotWork: s.opt.SnapshotWork, MaxBytesInFlight: s.opt.MaxQueued, MinFreeBytes: s.opt.MinFree,
 		FreeBytes: func() (int64, error) { return durable.FreeBytes(s.opt.Data) },
 	})
@@ -139,12 +145,13 @@ func (s *Server) serve(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if s.feeds, err = source.New(ctx, source.Options{Jobs: s.jobs, Store: s.store, Index: in, Logger: s.log, Remotes: remotes}); err != nil {
+	s.notes = index.NewNotes(in, s.log)
+	if s.feeds, err = source.New(ctx, source.Options{Jobs: s.jobs, Store: s.store, Index: in, Logger: s.log, Remotes: remotes, Note: s.notes.Add}); err != nil {
 		return err
 	}
 	guard := api.Guard{Loopback: loopback(s.listener.Addr()), AllowOrigins: s.opt.AllowOrigins, AllowHosts: s.opt.AllowHosts}
 	handler := api.New(api.Options{
-		Jobs: s.jobs, Index: in, Feeds: s.feeds, Version: s.opt.APIVersion, Build: s.build, NoCompatHeaders: !s.opt.CompatHeaders,
+		Jobs: s.jobs, Index: in, Feeds: s.feeds, Note: s.notes.Add, Version: s.opt.APIVersion, Build: s.build, NoCompatHeaders: !s.opt.CompatHeaders,
 		NodeName: nodeName, ClusterUUID: id, MaxUploadBytes: s.opt.MaxUpload, MaxReadingBytes: s.opt.MaxReading,
 		Guard: guard, Logger: s.log,
 	})
@@ -224,6 +231,9 @@ func (s *Server) Recover(ctx context.Context) error {
 		return err
 	}
 	s.feeds.Resume()
+	var keep context.Context
+	keep, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	s.background.Go(func() { s.jobs.KeepRetention(keep) })
 	s.ready.Store(true)
 	return nil
 }
@@ -247,6 +257,10 @@ func (s *Server) Stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.opt.StopTimeout)
 	defer cancel()
 	s.feeds.Close()
+	if s.cancel != nil {
+		s.cancel()
+		s.background.Wait()
+	}
 	// Jobs go first: they answer the requests that wait for them.
 	failed := s.jobs.Shutdown(ctx)
 	if err := s.http.Shutdown(ctx); err != nil {
@@ -263,6 +277,9 @@ func (s *Server) release() error {
 	}
 	if s.store != nil {
 		failed = append(failed, s.store.Close())
+	}
+	if s.notes != nil {
+		s.notes.Close()
 	}
 	if s.docs != nil {
 		failed = append(failed, s.docs.Close())

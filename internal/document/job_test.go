@@ -196,7 +196,7 @@ func TestRefusals(t *testing.T) {
 		{"filters and analyzer", conf(`"categorization_field_name":"m","categorization_filters":["a"],"categorization_analyzer":"standard","detectors":[{"function":"count","by_field_name":"mlcategory"}]`), nested, "categorization_filters cannot be used with categorization_analyzer"},
 		{"partitions without one", conf(`"categorization_field_name":"m","per_partition_categorization":{"enabled":true},"detectors":[{"function":"count","by_field_name":"mlcategory"}]`), nested, "partition_field_name must be set"},
 		{"multivariate", conf(`"multivariate_by_fields":true,` + oneCount), nested, "multivariate_by_fields is not supported"},
-		{"datafeed", conf(oneCount, `"datafeed_config":{"indices":[]}`), "", "name at least one index"},
+		{"datafeed", conf(oneCount, `"datafeed_config":{"indices":[]}`), wire.TypeIllegalArgument, "name at least one index"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := document.ParseJob([]byte(c.body), "j", "9.5.0")

@@ -63,9 +63,3 @@ func (x *Index) Count(ctx context.Context, t *Target) (int64, error) {
 	}
 	return x.docs.Count(ctx, t.Docs)
 }
-
-// Note writes a document of the server's own, such as a notification.
-func (x *Index) Note(ctx context.Context, index string, doc []byte) error {
-	_, err := x.docs.Apply(ctx, []docs.Op{{Index: index, Doc: doc}}, x.now().UnixMilli())
-	return err
-}

@@ -179,13 +179,17 @@ func (r *reader) accept(raw []byte) error {
 	r.up.End.InputFields += max(r.leaves-1, 0)
 	r.up.End.MissingFields += int64(r.missing())
 	ms, ok := r.schema.time.parse(r.timeText, &r.clock)
-	if !ok {
+	ahead := ok && r.schema.Future > 0 && ms > r.lim.NowMs+r.schema.Future.Milliseconds()
+	if !ok || ahead {
 		r.builder.Abort()
 		r.up.End.InvalidDates++
 		r.up.Rejected++
 		if r.up.Rejected == 1 {
 			r.up.RejectedExample = beginning(raw)
 			r.up.RejectedReason = r.rejection()
+			if ahead {
+				r.up.RejectedReason = fmt.Sprintf("its time lies more than %v ahead of the clock; correct the sender's clock, or raise custom_settings.tidemark.max_future", r.schema.Future)
+			}
 		}
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"tidemark/engine/record"
 	"tidemark/engine/spec"
@@ -14,6 +15,8 @@ import (
 // Schema says what to take from each record of a job's uploads. It may be used
 // by several goroutines.
 type Schema struct {
+	// Future is how far ahead of the clock a record may be; 0 means any time.
+	Future time.Duration
 	fields []field
 	root   *node
 	nodes  int

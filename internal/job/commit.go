@@ -106,6 +106,8 @@ type committer struct {
 	// tried again; meanwhile no upload is taken.
 	behind []*store.Commit
 	warned time.Time
+	// ahead is the newest time of the future that was warned of.
+	ahead int64
 }
 
 func newCommitter(r *runner) *committer {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -26,6 +27,9 @@ type config struct {
 	timeField, timeFormat string
 	// schema is what reading uploads needs, made when first asked for.
 	schema func() (*ingest.Schema, error)
+	// idle is after how long without a record time is moved on, future how far
+	// ahead of the clock records may be; 0 means off.
+	idle, future time.Duration
 	// millis is the schema of records from a datafeed.
 	millis func() (*ingest.Schema, error)
 }
@@ -44,6 +48,9 @@ func (m *Manager) newConfig(w *wire.Job) (*config, error) {
 	numbers, texts := s.Columns()
 	c.numbers, c.texts = len(numbers), len(texts)
 	c.timeField, c.timeFormat = document.TimeOf(w)
+	if c.idle, c.future, err = document.ClockOf(w); err != nil {
+		return nil, err
+	}
 	c.millis = c.millisSchema()
 	c.schema = sync.OnceValues(func() (*ingest.Schema, error) {
 		format := c.timeFormat
@@ -53,7 +60,11 @@ func (m *Manager) newConfig(w *wire.Job) (*config, error) {
 			// seconds read as milliseconds applies.
 			format = ""
 		}
-		return ingest.NewSchema(s, c.timeField, format)
+		schema, err := ingest.NewSchema(s, c.timeField, format)
+		if err == nil {
+			schema.Future = c.future
+		}
+		return schema, err
 	})
 	return c, nil
 }

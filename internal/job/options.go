@@ -59,6 +59,9 @@ type Options struct {
 	MinFreeBytes int64
 	// LoadsAtOnce is how many jobs are restored side by side. Zero: GOMAXPROCS.
 	LoadsAtOnce int
+	// Note records what an operator should see of a job; level is info, warning or
+	// error. Nil: nothing is recorded.
+	Note func(job, level, message string)
 	// Apply replaces the engine's Apply, to inject failures in tests.
 	Apply ApplyFunc
 
@@ -94,6 +97,9 @@ func (o Options) withDefaults() Options {
 		o.Apply = func(_ string, e *engine.Engine, en *entry.Entry, emit engine.Emit) (engine.Applied, error) {
 			return e.Apply(en, emit)
 		}
+	}
+	if o.Note == nil {
+		o.Note = func(string, string, string) {}
 	}
 	if o.step == nil {
 		o.step = func(string) {}

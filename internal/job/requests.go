@@ -174,6 +174,7 @@ const warnEvery = time.Minute
 // warnRejected tells the operator about an upload that cannot be what its
 // sender meant, with an example and what to do.
 func (c *committer) warnRejected(u *ingest.Upload, counts record.Counts) {
+	c.warnAhead(u)
 	rejected := counts.InvalidDates + counts.OutOfOrder + u.Broken
 	now := c.r.m.opt.Clock()
 	if now.Sub(c.warned) < warnEvery {
@@ -196,6 +197,23 @@ func (c *committer) warnRejected(u *ingest.Upload, counts record.Counts) {
 		c.r.log.Warn(`all times of an upload are before 1990, read as milliseconds; if they are epoch seconds, give the job the time_format "epoch"`,
 			"newest", time.UnixMilli(u.MaxRecordMs).UTC().Format(time.RFC3339), "time_field", conf.timeField)
 	}
+}
+
+// farAhead is how far ahead of the clock a record may move time unremarked.
+const farAhead = 24 * time.Hour
+
+// warnAhead tells the operator about a record that moved a job's time far into the
+// future: everything until then now counts as late.
+func (c *committer) warnAhead(u *ingest.Upload) {
+	now := c.r.m.opt.Clock()
+	if u.MaxRecordMs < now.Add(farAhead).UnixMilli() || u.MaxRecordMs <= c.ahead {
+		return
+	}
+	c.ahead = u.MaxRecordMs
+	at := time.UnixMilli(u.MaxRecordMs).UTC().Format(time.RFC3339)
+	const remedy = "records until then are late now; revert the job to an earlier model snapshot, and set custom_settings.tidemark.max_future to have such records rejected"
+	c.r.log.Warn("a record has moved the job's time more than a day ahead of the clock; "+remedy, "time", at)
+	c.r.m.opt.Note(c.r.j.id, "warning", "A record of ["+at+"] has moved time more than a day ahead of the clock; "+remedy)
 }
 
 // Buckets returns a page of the job's bucket results.

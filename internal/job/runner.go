@@ -313,9 +313,16 @@ func (r *runner) loop() {
 		ok := true
 		switch t := t.(type) {
 		case nil:
+			wait, stop := r.untilIdle()
 			select {
 			case <-r.queue.wake:
+			case <-wait:
+				ok = r.advanceIdle()
 			case <-r.ctx.Done():
+			}
+			stop()
+			if !ok {
+				return
 			}
 			continue
 		case *postTask:

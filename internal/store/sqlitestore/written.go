@@ -72,7 +72,7 @@ func (s *Store) dropFrom(ctx context.Context, job uint64, fromMs int64) error {
 	return err
 }
 
-// PruneResults implements store.Store. A run goes once its last bucket may.
+// PruneResults implements store.Store.
 func (s *Store) PruneResults(ctx context.Context, job uint64, beforeMs int64, limit int) (more bool, err error) {
 	err = s.change(ctx, true, func(ctx context.Context) error {
 		for _, table := range resultTables {
@@ -89,7 +89,10 @@ func (s *Store) PruneResults(ctx context.Context, job uint64, beforeMs int64, li
 			}
 			more = more || n == limit
 		}
-		return nil
+		// A run that reaches over the time loses its first buckets.
+		_, err := s.file.Exec(ctx, `UPDATE buckets SET start = start + (? - start + span - 1) / span * span, run = run - (? - start + span - 1) / span
+			WHERE job = ? AND start < ? AND start + run * span > ? AND run > 1`, beforeMs, beforeMs, int64(job), beforeMs, beforeMs)
+		return err
 	})
 	return more, err
 }
@@ -220,11 +223,7 @@ func (s *Store) scanBuckets(ctx context.Context, tx *sql.Tx, job uint64, fromMs,
 		}
 		first, last := clip(start, span, run, fromMs, toMs)
 		for i := first; i < last; i++ {
-			one := []byte(doc)
-			if i > 0 {
-				one = document.ShiftBucket(doc, start+i*span)
-			}
-			if err := visit(docID, one); err != nil {
+			if err := visit(docID, document.ShiftBucket(doc, start+i*span)); err != nil {
 				return err
 			}
 		}

@@ -1,0 +1,89 @@
+package index
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"tidemark/internal/docs"
+)
+
+// Notes writes what happened to jobs into the index of notifications, in the
+// background: nobody waits for it, and what the process loses at its end is only
+// the last moment's.
+type Notes struct {
+	x    *Index
+	log  *slog.Logger
+	all  chan note
+	done sync.WaitGroup
+}
+
+// note is a notification's document.
+type note struct {
+	JobID     string `json:"job_id,omitzero"`
+	Message   string `json:"message"`
+	Level     string `json:"level"`
+	Timestamp int64  `json:"timestamp"`
+	Node      string `json:"node_name"`
+	JobType   string `json:"job_type"`
+}
+
+// Bounds of what waits to be written, and how long notes gather.
+const (
+	maxNotes   = 10_000
+	notesDelay = 200 * time.Millisecond
+)
+
+// NewNotes starts writing notes.
+func NewNotes(x *Index, log *slog.Logger) *Notes {
+	n := &Notes{x: x, log: log, all: make(chan note, maxNotes)}
+	n.done.Go(n.work)
+	return n
+}
+
+// Add notes something about a job; level is info, warning or error. When too much
+// waits, it is left out.
+func (n *Notes) Add(jobID, level, message string) {
+	select {
+	case n.all <- note{JobID: jobID, Message: message, Level: level, Timestamp: n.x.now().UnixMilli(), Node: "tidemark", JobType: "anomaly_detector"}:
+	default:
+	}
+}
+
+// Close writes what waits. Nothing may be added afterwards.
+func (n *Notes) Close() {
+	close(n.all)
+	n.done.Wait()
+}
+
+func (n *Notes) work() {
+	for first := range n.all {
+		ops := []docs.Op{noteOp(&first)}
+		timer := time.NewTimer(notesDelay)
+	gather:
+		for {
+			select {
+			case more, open := <-n.all:
+				if !open {
+					break gather
+				}
+				ops = append(ops, noteOp(&more))
+			case <-timer.C:
+				break gather
+			}
+		}
+		timer.Stop()
+		if _, err := n.x.docs.Apply(context.Background(), ops, n.x.now().UnixMilli()); err != nil {
+			n.log.Warn("notifications could not be stored", "error", err)
+		}
+	}
+}
+
+func noteOp(n *note) docs.Op {
+	// A struct of texts and numbers can always be encoded.
+	raw, _ := json.Marshal(n)
+	return docs.Op{Index: Notifications, Doc: raw}
+}
