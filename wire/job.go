@@ -136,8 +136,11 @@ type AnalysisLimits struct {
 
 // DataDescription says where a record's time is and how it is written.
 type DataDescription struct {
-	// Format is "xcontent", JSON, if absent or given.
-	Format string `json:"format,omitzero"`
+	// Format is "xcontent", JSON, if absent; "delimited" are lines of cells under a
+	// line of names, with FieldDelimiter between and QuoteCharacter around them.
+	Format         string `json:"format,omitzero"`
+	FieldDelimiter string `json:"field_delimiter,omitzero"`
+	QuoteCharacter string `json:"quote_character,omitzero"`
 	// TimeField is "time" if absent.
 	TimeField string `json:"time_field,omitzero"`
 	// TimeFormat is "epoch" (seconds), "epoch_ms" (if absent) or a pattern such

@@ -157,6 +157,7 @@ func (q *request) refusalOf(err error) *wire.Refusal {
 		malformed   *ingest.Malformed
 		undecodable *ingest.Undecodable
 		encoding    *ingest.UnsupportedEncoding
+		header      *ingest.HeaderError
 	)
 	switch {
 	case errors.As(err, &refusal):
@@ -171,6 +172,8 @@ func (q *request) refusalOf(err error) *wire.Refusal {
 		return wire.Refuse(wire.TypeParse, "request body is required; send JSON objects")
 	case errors.As(err, &malformed):
 		return wire.Refuse(wire.TypeParse, "%s", malformed.Error())
+	case errors.As(err, &header):
+		return wire.Refuse(wire.TypeIllegalArgument, "%s", wire.Clip(header.Error()))
 	case errors.As(err, &undecodable):
 		return wire.Refuse(wire.TypeParse, "%s", undecodable.Error())
 	case errors.As(err, &encoding):

@@ -65,7 +65,7 @@ func (q *request) read(schema *ingest.Schema) (*ingest.Upload, error) {
 	}
 	defer plain.Close()
 	body.r = plain
-	up, err := ingest.ReadJSON(body, schema, ingest.Limits{MaxBytes: q.h.opt.MaxUploadBytes, NowMs: q.h.opt.Now().UnixMilli()})
+	up, err := ingest.Read(body, schema, ingest.Limits{MaxBytes: q.h.opt.MaxUploadBytes, NowMs: q.h.opt.Now().UnixMilli()})
 	if err != nil && q.refusalOf(err) == nil {
 		// The connection broke: nothing of the upload counts.
 		err = wire.Refuse(wire.TypeParse, "the request body could not be read to its end: %s; nothing of it was taken, send it again", err)

@@ -276,3 +276,13 @@ func TestMegabyteNames(t *testing.T) {
 		}
 	}
 }
+
+// TestDelimitedData takes lines of cells, as jobs of old do.
+func TestDelimitedData(t *testing.T) {
+	r := newRig(t, Options{})
+	r.open("d", `{"analysis_config":{"bucket_span":"1m","detectors":[{"function":"mean","field_name":"v"}]},"data_description":{"format":"DELIMITED","field_delimiter":",","time_field":"t","time_format":"epoch"}}`)
+	contains(t, r.must(200, "GET", jobsPath+"d", ""), `"format":"delimited","field_delimiter":",","quote_character":"\""`)
+	contains(t, r.must(202, "POST", jobsPath+"d/_data", "t,v\n60,1\n120,\"2\"\n"), `"processed_record_count":2,`, `"input_bytes":17`)
+	contains(t, r.must(400, "POST", jobsPath+"d/_data", "t,w\n60,1\n"), "Field configured for analysis 'v' is not in the CSV header '[t w]'")
+	contains(t, r.must(200, "GET", jobsPath+"d/_stats", ""), `"processed_record_count":2,`)
+}

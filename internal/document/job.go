@@ -1,6 +1,7 @@
 package document
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -129,11 +130,6 @@ func (d *draft) serverOnly(field string) strict.Read {
 	}
 }
 
-// notYet refuses a field that the API knows and this release does not compute.
-func notYet(remedy string) strict.Read {
-	return strict.Refuse(wire.Refuse(wire.TypeIllegalArgument, "not supported by this release: %s", remedy))
-}
-
 func jobType(to *string) strict.Read {
 	return func(r *strict.Reader) error {
 		if err := strict.Text(to)(r); err != nil {
@@ -230,26 +226,43 @@ func (d *draft) analysisLimits(r *strict.Reader) error {
 	return err
 }
 
+// oneCharacter reads a text of one byte.
+func oneCharacter(name string, to *string) strict.Read {
+	return func(r *strict.Reader) error {
+		if err := strict.Text(to)(r); err != nil {
+			return err
+		}
+		if len(*to) != 1 || (*to)[0] >= 0x80 || *to == "\n" || *to == "\r" {
+			return wire.Refuse(wire.TypeIllegalArgument, "String must be a single character, found [%s]: %s is one ASCII character", wire.Clip(*to), name)
+		}
+		return nil
+	}
+}
+
 func (d *draft) dataDescription(r *strict.Reader) error {
 	d.hasData = true
 	data := &d.job.DataDescription
-	const noCSV = "records are read as JSON only; convert delimited text to JSON first, or send the file with tidemark post"
 	err := strict.Object("data_description", strict.Fields{
 		"format":          strict.Text(&data.Format),
 		"time_field":      strict.Text(&data.TimeField),
 		"time_format":     strict.Text(&data.TimeFormat),
-		"field_delimiter": notYet(noCSV),
-		"quote_character": notYet(noCSV),
+		"field_delimiter": oneCharacter("field_delimiter", &data.FieldDelimiter),
+		"quote_character": oneCharacter("quote_character", &data.QuoteCharacter),
 	})(r)
 	if err != nil {
 		return err
 	}
 	switch data.Format = strings.ToLower(data.Format); data.Format {
 	case "", "xcontent":
+		data.FieldDelimiter, data.QuoteCharacter = "", ""
 	case "delimited", "delineated":
-		return wire.Refuse(wire.TypeIllegalArgument, "format [%s] is not supported by this release: %s", data.Format, noCSV)
+		data.Format = "delimited"
+		data.FieldDelimiter, data.QuoteCharacter = cmp.Or(data.FieldDelimiter, "\t"), cmp.Or(data.QuoteCharacter, `"`)
+		if data.FieldDelimiter == data.QuoteCharacter {
+			return wire.Refuse(wire.TypeIllegalArgument, "field_delimiter and quote_character cannot be the same: [%s]", data.QuoteCharacter)
+		}
 	default:
-		return wire.Refuse(wire.TypeIllegalArgument, "format [%s] is unknown; leave it out or give [xcontent]", wire.Clip(data.Format))
+		return wire.Refuse(wire.TypeIllegalArgument, "format [%s] is unknown; leave it out, or give [xcontent] or [delimited]", wire.Clip(data.Format))
 	}
 	if data.TimeField != "" {
 		return checkFieldName("time_field", data.TimeField)

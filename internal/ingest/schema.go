@@ -17,9 +17,11 @@ import (
 type Schema struct {
 	// Future is how far ahead of the clock a record may be; 0 means any time.
 	Future time.Duration
-	fields []field
-	root   *node
-	nodes  int
+	// Delimited is set if records are lines of cells instead of JSON.
+	Delimited *Delimited
+	fields    []field
+	root      *node
+	nodes     int
 	// numbers and texts are how many columns the batches have.
 	numbers, texts int
 	time           timeFormat

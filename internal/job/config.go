@@ -63,6 +63,9 @@ func (m *Manager) newConfig(w *wire.Job) (*config, error) {
 		schema, err := ingest.NewSchema(s, c.timeField, format)
 		if err == nil {
 			schema.Future = c.future
+			if d := w.DataDescription; d.Format == "delimited" {
+				schema.Delimited = &ingest.Delimited{Delimiter: d.FieldDelimiter[0], Quote: d.QuoteCharacter[0]}
+			}
 		}
 		return schema, err
 	})
