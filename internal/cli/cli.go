@@ -80,9 +80,9 @@ func newRoot() *cobra.Command {
 		},
 		Args: cobra.ArbitraryArgs,
 	}
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newServe(), newVersion(), newDemo(), newDetect(), newBacktest(), newJob(), newPost())
+	root.AddCommand(newServe(), newVersion(), newDemo(), newDetect(), newBacktest(), newJob(), newPost(),
+		newResults(), newSnapshot(), newCalendar(), newDatafeed(), newExport(), newImport(), newApply(false), newApply(true))
 	return root
 }
 

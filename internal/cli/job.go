@@ -32,7 +32,7 @@ func newJob() *cobra.Command {
 			return cmd.Help()
 		},
 	}
-	cmd.AddCommand(newJobCreate(), newJobList(), newJobExplain(), newJobFlush(), newJobStats(),
+	cmd.AddCommand(newJobCreate(), newJobList(), newJobShow(), newJobUpdate(), newJobExplain(), newJobFlush(), newJobStats(),
 		simple("open", "Open a closed job, so that it takes data", "opened", func(ctx context.Context, c *client.Client, id string, _ bool) error {
 			_, err := c.OpenJob(ctx, client.OpenJobRequest{JobID: id})
 			return err
