@@ -31,6 +31,8 @@ type call struct {
 	// are repeated only if nothing of them was done: after 429, 503 and failed
 	// dials.
 	repeatable bool
+	// err is what is wrong with the request, so that it is not sent.
+	err error
 }
 
 // body can be read again and again. size is -1 if unknown. A body that also has
@@ -59,6 +61,9 @@ const maxAnswer = 1 << 30
 func send[R any](ctx context.Context, c *Client, q *call) (*R, error) {
 	if c.isClosed() {
 		return nil, ErrClosed
+	}
+	if q.err != nil {
+		return nil, q.err
 	}
 	if b, ok := q.body.(interface{ release() }); ok {
 		defer b.release()

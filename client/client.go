@@ -5,6 +5,16 @@
 //	...
 //	flushed, err := c.FlushJob(ctx, client.FlushJobRequest{JobID: "total-requests", CalcInterim: true})
 //
+// Every operation of the API has one method, which takes a request and returns an
+// answer: PutJob takes a PutJobRequest, and PutJobAsync the same with a Listener.
+// The zero value of a field leaves the choice to the server. Shapes that travel are
+// those of package wire; where they are large, Raw takes JSON instead. Lists are read
+// a Page at a time.
+//
+// What the server refuses is an *Error with its status, type and reason; what is not
+// worth sending a *RequestError that names the field; and a *ConnectionError says
+// that there was no answer.
+//
 // Uploads carry an idempotency key, so that they are repeated safely when an
 // answer is lost. All methods may be called from several goroutines.
 package client
@@ -56,11 +66,11 @@ type Options struct {
 
 // Client is made by New and ended by Close.
 type Client struct {
-	base   *url.URL
-	prefix string
-	opt    Options
-	http   *http.Client
-	own    bool // http was made here
+	base *url.URL
+	root string // of the machine learning API: /_ml
+	opt  Options
+	http *http.Client
+	own  bool // http was made here
 
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -103,9 +113,9 @@ func New(address string, opt Options) (*Client, error) {
 			slog.Error("tidemark: a listener panicked", "panic", value, "stack", string(stack))
 		}
 	}
-	c := &Client{base: base, prefix: wire.JobsPath, opt: opt, http: opt.HTTP, pause: pause}
+	c := &Client{base: base, root: strings.TrimSuffix(wire.JobsPath, "/"+jobsSegment), opt: opt, http: opt.HTTP, pause: pause}
 	if opt.OldPaths {
-		c.prefix = wire.OldJobsPath
+		c.root = strings.TrimSuffix(wire.OldJobsPath, "/"+jobsSegment)
 	}
 	if c.http == nil {
 		c.http, c.own = ownHTTP(), true

@@ -163,29 +163,29 @@ func TestCalls(t *testing.T) {
 		{"delete", `{"acknowledged":true}`, func(c *Client) (any, error) { return c.DeleteJob(ctx, DeleteJobRequest{JobID: "j", Force: true}) },
 			"DELETE /_ml/anomaly_detectors/j?force=true "},
 		{"buckets", `{"count":1,"buckets":[{"timestamp":5}]}`, func(c *Client) (any, error) {
-			return c.GetBuckets(ctx, GetBucketsRequest{JobID: "j", Expand: true, Query: Query{Start: time.UnixMilli(1514804400000), MinScore: 50, ExcludeInterim: true, Sort: "anomaly_score", Desc: new(true), From: new(0), Size: new(10)}})
+			return c.GetBuckets(ctx, GetBucketsRequest{JobID: "j", Expand: true, Query: Query{Start: time.UnixMilli(1514804400000), MinScore: 50, ExcludeInterim: true, Sort: "anomaly_score", Desc: new(true), Page: Page{new(0), new(10)}}})
 		}, `POST /_ml/anomaly_detectors/j/results/buckets {"anomaly_score":50,"start":"1514804400000","exclude_interim":true,"expand":true,"sort":"anomaly_score","desc":true,"page":{"from":0,"size":10}}`},
 		{"one bucket", `{"count":1,"buckets":[{}]}`, func(c *Client) (any, error) {
 			return c.GetBuckets(ctx, GetBucketsRequest{JobID: "j", Timestamp: time.UnixMilli(1514804400000)})
 		}, `POST /_ml/anomaly_detectors/j/results/buckets/1514804400000 {}`},
 		{"records", `{"count":1,"records":[{"airline":["AAL"]}]}`, func(c *Client) (any, error) {
-			return c.GetRecords(ctx, GetRecordsRequest{JobID: "j", Query: Query{End: time.UnixMilli(1514804400000), Size: new(0)}})
+			return c.GetRecords(ctx, GetRecordsRequest{JobID: "j", Query: Query{End: time.UnixMilli(1514804400000), Page: Page{Size: new(0)}}})
 		}, `POST /_ml/anomaly_detectors/j/results/records {"end":"1514804400000","page":{"size":0}}`},
 		{"influencers", `{"count":0,"influencers":[]}`, func(c *Client) (any, error) { return c.GetInfluencers(ctx, GetInfluencersRequest{JobID: "j"}) },
 			`POST /_ml/anomaly_detectors/j/results/influencers {}`},
 		{"categories", `{"count":1,"categories":[{"category_id":1}]}`, func(c *Client) (any, error) {
-			return c.GetCategories(ctx, GetCategoriesRequest{JobID: "j", Partition: "p", Size: 5})
+			return c.GetCategories(ctx, GetCategoriesRequest{JobID: "j", Partition: "p", Page: Page{Size: new(5)}})
 		}, "GET /_ml/anomaly_detectors/j/results/categories?partition_field_value=p&size=5 "},
 		{"overall", `{"count":0,"overall_buckets":[]}`, func(c *Client) (any, error) {
-			return c.GetOverallBuckets(ctx, GetOverallBucketsRequest{TopN: 2, BucketSpan: "1h", MinScore: 50})
+			return c.GetOverallBuckets(ctx, GetOverallBucketsRequest{TopN: 2, BucketSpan: time.Hour, MinScore: 50})
 		}, "GET /_ml/anomaly_detectors/_all/results/overall_buckets?bucket_span=1h&overall_score=50&top_n=2 "},
 		{"update", `{"job_id":"j"}`, func(c *Client) (any, error) {
-			return c.UpdateJob(ctx, UpdateJobRequest{JobID: "j", Update: []byte(`{"description":"x"}`)})
+			return c.UpdateJob(ctx, UpdateJobRequest{JobID: "j", Update: wire.JobUpdate{Description: new("x")}})
 		}, `POST /_ml/anomaly_detectors/j/_update {"description":"x"}`},
 		{"put filter", `{"filter_id":"f","items":["a"]}`, func(c *Client) (any, error) {
 			return c.PutFilter(ctx, PutFilterRequest{FilterID: "f", Filter: wire.Filter{Items: []string{"a"}}})
 		}, `PUT /_ml/filters/f {"filter_id":"f","items":["a"]}`},
-		{"get filters", `{"count":0,"filters":[]}`, func(c *Client) (any, error) { return c.GetFilters(ctx, GetFiltersRequest{From: 3}) }, "GET /_ml/filters/_all?from=3 "},
+		{"get filters", `{"count":0,"filters":[]}`, func(c *Client) (any, error) { return c.GetFilters(ctx, GetFiltersRequest{Page: Page{From: new(3)}}) }, "GET /_ml/filters?from=3 "},
 		{"update filter", `{"filter_id":"f","items":[]}`, func(c *Client) (any, error) {
 			return c.UpdateFilter(ctx, UpdateFilterRequest{FilterID: "f", Change: wire.FilterChange{AddItems: []string{"b"}}})
 		}, `POST /_ml/filters/f/_update {"add_items":["b"]}`},
@@ -193,7 +193,7 @@ func TestCalls(t *testing.T) {
 		{"put calendar", `{"calendar_id":"c","job_ids":["j"]}`, func(c *Client) (any, error) {
 			return c.PutCalendar(ctx, PutCalendarRequest{CalendarID: "c", Calendar: wire.Calendar{JobIDs: []string{"j"}}})
 		}, `PUT /_ml/calendars/c {"calendar_id":"c","job_ids":["j"]}`},
-		{"get calendars", `{"count":0,"calendars":[]}`, func(c *Client) (any, error) { return c.GetCalendars(ctx, GetCalendarsRequest{}) }, "GET /_ml/calendars/_all "},
+		{"get calendars", `{"count":0,"calendars":[]}`, func(c *Client) (any, error) { return c.GetCalendars(ctx, GetCalendarsRequest{}) }, "GET /_ml/calendars "},
 		{"delete calendar", `{"acknowledged":true}`, func(c *Client) (any, error) {
 			return c.DeleteCalendar(ctx, DeleteCalendarRequest{CalendarID: "c"})
 		}, "DELETE /_ml/calendars/c "},
@@ -247,7 +247,18 @@ func TestWrongRequests(t *testing.T) {
 	s, c := serve(t, answer{status: 200, body: "{}"})
 	before := time.Date(1969, 12, 31, 0, 0, 0, 0, time.UTC)
 	for name, do := range map[string]func() (any, error){
-		"no id":      func() (any, error) { return c.FlushJob(ctx, FlushJobRequest{}) },
+		"no id": func() (any, error) { return c.FlushJob(ctx, FlushJobRequest{}) },
+		"no snapshot": func() (any, error) {
+			return c.RevertModelSnapshot(ctx, RevertModelSnapshotRequest{JobID: "j"})
+		},
+		"no datafeed": func() (any, error) { return c.PreviewDatafeed(ctx, PreviewDatafeedRequest{}) },
+		"stop none":   func() (any, error) { return c.StopDatafeed(ctx, StopDatafeedRequest{}) },
+		"no filter":   func() (any, error) { return c.DeleteFilter(ctx, DeleteFilterRequest{}) },
+		"no index":    func() (any, error) { return c.DeleteIndex(ctx, DeleteIndexRequest{}) },
+		"no document": func() (any, error) { return c.Index(ctx, IndexRequest{Index: "i"}) },
+		"early start": func() (any, error) {
+			return c.StartDatafeed(ctx, StartDatafeedRequest{DatafeedID: "d", Start: before})
+		},
 		"path":       func() (any, error) { return c.FlushJob(ctx, FlushJobRequest{JobID: "../x"}) },
 		"pattern":    func() (any, error) { return c.DeleteJob(ctx, DeleteJobRequest{JobID: "*"}) },
 		"close none": func() (any, error) { return c.CloseJob(ctx, CloseJobRequest{}) },

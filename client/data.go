@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"sync"
 	"time"
 
@@ -59,20 +58,10 @@ func (c *Client) PostDataAsync(ctx context.Context, r PostDataRequest, l Listene
 }
 
 func (c *Client) upload(r *PostDataRequest) (*call, error) {
-	q, err := c.job("post data to", r.JobID, http.MethodPost, "/_data")
-	if err != nil {
-		return nil, err
-	}
-	q.repeatable = true
-	q.query = url.Values{}
-	for name, t := range map[string]time.Time{"reset_start": r.ResetStart, "reset_end": r.ResetEnd} {
-		value, err := timeString(q.name, name, t)
-		if err != nil {
-			return nil, err
-		}
-		if value != "" {
-			q.query.Set(name, value)
-		}
+	q := c.job("post data to", r.JobID, http.MethodPost, "_data").again()
+	q.time("reset_start", "ResetStart", r.ResetStart).time("reset_end", "ResetEnd", r.ResetEnd)
+	if q.err != nil {
+		return nil, q.err
 	}
 	key := r.Key
 	if key == "" {
@@ -82,6 +71,7 @@ func (c *Client) upload(r *PostDataRequest) (*call, error) {
 		return nil, &RequestError{Call: q.name, Field: "Key", Err: err}
 	}
 	q.header = http.Header{"Content-Type": {mediaLines}, wire.IdempotencyHeader: {key}}
+	var err error
 	if q.body, err = replayable(r, c.opt.MaxBuffer); err != nil {
 		return nil, &RequestError{Call: q.name, Field: "Body", Err: err}
 	}

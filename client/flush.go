@@ -33,28 +33,12 @@ type FlushJobResponse struct {
 // FlushJob returns when everything posted before is processed and its results
 // can be read.
 func (c *Client) FlushJob(ctx context.Context, r FlushJobRequest) (*FlushJobResponse, error) {
-	q, err := c.job("flush", r.JobID, http.MethodPost, "/_flush")
-	if err != nil {
-		return nil, err
-	}
-	q.repeatable = true // the second one finds nothing left to do
-	body := wire.FlushRequest{JobID: r.JobID, CalcInterim: r.CalcInterim}
-	for _, t := range []struct {
-		field string
-		value time.Time
-		to    *string
-	}{
-		{"Start", r.Start, &body.Start}, {"End", r.End, &body.End},
-		{"AdvanceTime", r.AdvanceTime, &body.AdvanceTime}, {"SkipTime", r.SkipTime, &body.SkipTime},
-	} {
-		if *t.to, err = timeString(q.name, t.field, t.value); err != nil {
-			return nil, err
-		}
-	}
-	if err := q.encode(body); err != nil {
-		return nil, err
-	}
-	answer, err := send[wire.FlushResponse](ctx, c, q)
+	q := c.job("flush", r.JobID, http.MethodPost, "_flush").again()
+	answer, err := send[wire.FlushResponse](ctx, c, q.encode(wire.FlushRequest{
+		JobID: r.JobID, CalcInterim: r.CalcInterim,
+		Start: q.timeString("Start", r.Start), End: q.timeString("End", r.End),
+		AdvanceTime: q.timeString("AdvanceTime", r.AdvanceTime), SkipTime: q.timeString("SkipTime", r.SkipTime),
+	}))
 	if err != nil {
 		return nil, err
 	}

@@ -2,97 +2,27 @@ package client
 
 import (
 	"context"
-	"errors"
 	"net/http"
-	"net/url"
-	"strconv"
 	"time"
-
-	"github.com/go-json-experiment/json"
 
 	"tidemark/wire"
 )
-
-// errNoJobID is what requests without a job id fail with.
-var errNoJobID = errors.New("a job id is required")
-
-// errNoID is what requests about a filter or calendar without an id fail with.
-var errNoID = errors.New("an id is required")
-
-// checkID refuses ids that the server could not know, before they are part of a
-// path.
-func checkID(call, id string) error {
-	if id == "" {
-		return &RequestError{Call: call, Field: "JobID", Err: errNoJobID}
-	}
-	if err := wire.CheckID("job_id", id); err != nil {
-		return &RequestError{Call: call, Field: "JobID", Err: err}
-	}
-	return nil
-}
-
-// job starts a call about one job; rest follows its id in the path.
-func (c *Client) job(verb, id, method, rest string) (*call, error) {
-	q := &call{name: verb + " job [" + wire.Clip(id) + "]", method: method, path: c.prefix + "/" + id + rest}
-	return q, checkID(q.name, id)
-}
-
-// expression starts a call about the jobs that an expression chooses.
-func (c *Client) expression(verb, ids, method, rest string) *call {
-	q := &call{name: verb, method: method, path: c.prefix, query: url.Values{}, repeatable: true}
-	if ids != "" {
-		q.name += " [" + wire.Clip(ids) + "]"
-		q.path += "/" + url.PathEscape(ids)
-	}
-	q.path += rest
-	return q
-}
-
-func (q *call) encode(v any) error {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return &RequestError{Call: q.name, Field: "body", Err: err}
-	}
-	q.body = jsonBody(raw)
-	return nil
-}
-
-func (q *call) set(name string, value bool) {
-	if q.query == nil {
-		q.query = url.Values{}
-	}
-	q.query.Set(name, strconv.FormatBool(value))
-}
-
-// InfoRequest asks who answers.
-type InfoRequest struct{}
-
-// Info returns the server's name and versions.
-func (c *Client) Info(ctx context.Context, _ InfoRequest) (*wire.Info, error) {
-	return send[wire.Info](ctx, c, &call{name: "server info", method: http.MethodGet, path: "/", repeatable: true})
-}
-
-// InfoAsync is Info with a listener.
-func (c *Client) InfoAsync(ctx context.Context, r InfoRequest, l Listener[wire.Info]) *Pending {
-	return async(ctx, c, r, l, c.Info)
-}
 
 // PutJobRequest creates a job. Job.JobID may be empty or equal to JobID.
 type PutJobRequest struct {
 	JobID string // required
 	Job   wire.Job
+	// Raw is sent instead of Job if set: the configuration as JSON.
+	Raw []byte
 }
 
 // PutJob creates a job, closed, and returns it as the server shows it.
 func (c *Client) PutJob(ctx context.Context, r PutJobRequest) (*wire.Job, error) {
-	q, err := c.job("put", r.JobID, http.MethodPut, "")
-	if err == nil {
-		err = q.encode(&r.Job)
+	q := c.job("put", r.JobID, http.MethodPut)
+	if r.Raw != nil {
+		return send[wire.Job](ctx, c, q.raw("Raw", r.Raw))
 	}
-	if err != nil {
-		return nil, err
-	}
-	return send[wire.Job](ctx, c, q)
+	return send[wire.Job](ctx, c, q.encode(&r.Job))
 }
 
 // PutJobAsync is PutJob with a listener.
@@ -114,19 +44,23 @@ type GetJobsRequest struct {
 
 // GetJobs returns configurations, by id.
 func (c *Client) GetJobs(ctx context.Context, r GetJobsRequest) (*wire.JobList, error) {
-	q := c.expression("get jobs", r.IDs, http.MethodGet, "")
-	if r.NoMatchFails {
-		q.set("allow_no_match", false)
-	}
-	if r.ExcludeGenerated {
-		q.set("exclude_generated", true)
-	}
-	return send[wire.JobList](ctx, c, q)
+	q := c.expression("get jobs", r.IDs, http.MethodGet)
+	return send[wire.JobList](ctx, c, q.flag("allow_no_match", !r.NoMatchFails, true).flag("exclude_generated", r.ExcludeGenerated, false))
 }
 
 // GetJobsAsync is GetJobs with a listener.
 func (c *Client) GetJobsAsync(ctx context.Context, r GetJobsRequest, l Listener[wire.JobList]) *Pending {
 	return async(ctx, c, r, l, c.GetJobs)
+}
+
+// expression starts a call about the jobs that an expression chooses; without one
+// the path has none.
+func (c *Client) expression(name, ids, method string, rest ...string) *call {
+	segments := []string{jobsSegment}
+	if ids != "" {
+		segments = append(segments, ids)
+	}
+	return c.ml(name, ids, method, append(segments, rest...)...)
 }
 
 // GetJobStatsRequest chooses jobs.
@@ -140,16 +74,35 @@ type GetJobStatsRequest struct {
 
 // GetJobStats returns states and figures, by id.
 func (c *Client) GetJobStats(ctx context.Context, r GetJobStatsRequest) (*wire.JobStatsList, error) {
-	q := c.expression("get job stats", r.IDs, http.MethodGet, "/_stats")
-	if r.NoMatchFails {
-		q.set("allow_no_match", false)
-	}
-	return send[wire.JobStatsList](ctx, c, q)
+	q := c.expression("get job stats", r.IDs, http.MethodGet, "_stats")
+	return send[wire.JobStatsList](ctx, c, q.flag("allow_no_match", !r.NoMatchFails, true))
 }
 
 // GetJobStatsAsync is GetJobStats with a listener.
 func (c *Client) GetJobStatsAsync(ctx context.Context, r GetJobStatsRequest, l Listener[wire.JobStatsList]) *Pending {
 	return async(ctx, c, r, l, c.GetJobStats)
+}
+
+// UpdateJobRequest changes a job.
+type UpdateJobRequest struct {
+	JobID  string // required
+	Update wire.JobUpdate
+	// Raw is sent instead of Update if set: the members to change as JSON.
+	Raw []byte
+}
+
+// UpdateJob changes a job and returns it as the server shows it.
+func (c *Client) UpdateJob(ctx context.Context, r UpdateJobRequest) (*wire.Job, error) {
+	q := c.job("update", r.JobID, http.MethodPost, "_update")
+	if r.Raw != nil {
+		return send[wire.Job](ctx, c, q.raw("Raw", r.Raw))
+	}
+	return send[wire.Job](ctx, c, q.encode(&r.Update))
+}
+
+// UpdateJobAsync is UpdateJob with a listener.
+func (c *Client) UpdateJobAsync(ctx context.Context, r UpdateJobRequest, l Listener[wire.Job]) *Pending {
+	return async(ctx, c, r, l, c.UpdateJob)
 }
 
 // OpenJobRequest opens a job for data.
@@ -161,14 +114,8 @@ type OpenJobRequest struct {
 
 // OpenJob returns when the job takes data.
 func (c *Client) OpenJob(ctx context.Context, r OpenJobRequest) (*wire.OpenResponse, error) {
-	q, err := c.job("open", r.JobID, http.MethodPost, "/_open")
-	if err == nil {
-		err = q.encode(wire.OpenRequest{JobID: r.JobID, Timeout: duration(r.Timeout)})
-	}
-	if err != nil {
-		return nil, err
-	}
-	return send[wire.OpenResponse](ctx, c, q)
+	q := c.job("open", r.JobID, http.MethodPost, "_open")
+	return send[wire.OpenResponse](ctx, c, q.encode(wire.OpenRequest{JobID: r.JobID, Timeout: duration(r.Timeout)}))
 }
 
 // OpenJobAsync is OpenJob with a listener.
@@ -192,18 +139,15 @@ type CloseJobRequest struct {
 // CloseJob returns when the jobs are closed and what they learned is stored.
 // Closing a closed job does nothing.
 func (c *Client) CloseJob(ctx context.Context, r CloseJobRequest) (*wire.CloseResponse, error) {
-	q := c.expression("close job", r.IDs, http.MethodPost, "/_close")
+	q := c.expression("close job", r.IDs, http.MethodPost, "_close").again()
 	if r.IDs == "" {
-		return nil, &RequestError{Call: q.name, Field: "IDs", Err: errNoJobID}
+		q.fail("IDs", errNoJobID)
 	}
 	body := wire.CloseRequest{Force: r.Force, Timeout: duration(r.Timeout)}
 	if r.NoMatchFails {
 		body.AllowNoMatch = new(bool)
 	}
-	if err := q.encode(body); err != nil {
-		return nil, err
-	}
-	return send[wire.CloseResponse](ctx, c, q)
+	return send[wire.CloseResponse](ctx, c, q.encode(body))
 }
 
 // CloseJobAsync is CloseJob with a listener.
@@ -216,40 +160,96 @@ type DeleteJobRequest struct {
 	JobID string // required
 	// Force deletes it even if it is open.
 	Force bool
+	// Annotations deletes those that users made, too.
+	Annotations bool
+	// NoWait answers at once with the task that does it.
+	NoWait bool
 }
 
 // DeleteJob returns when the job is gone for good and its id is free.
-func (c *Client) DeleteJob(ctx context.Context, r DeleteJobRequest) (*wire.Acknowledged, error) {
-	q, err := c.job("delete", r.JobID, http.MethodDelete, "")
-	if err != nil {
-		return nil, err
-	}
-	if r.Force {
-		q.set("force", true)
-	}
-	return send[wire.Acknowledged](ctx, c, q)
+func (c *Client) DeleteJob(ctx context.Context, r DeleteJobRequest) (*wire.TaskOrDone, error) {
+	q := c.job("delete", r.JobID, http.MethodDelete)
+	return send[wire.TaskOrDone](ctx, c, q.flag("force", r.Force, false).flag("delete_user_annotations", r.Annotations, false).
+		flag("wait_for_completion", !r.NoWait, true))
 }
 
 // DeleteJobAsync is DeleteJob with a listener.
-func (c *Client) DeleteJobAsync(ctx context.Context, r DeleteJobRequest, l Listener[wire.Acknowledged]) *Pending {
+func (c *Client) DeleteJobAsync(ctx context.Context, r DeleteJobRequest, l Listener[wire.TaskOrDone]) *Pending {
 	return async(ctx, c, r, l, c.DeleteJob)
 }
 
-// duration writes an optional duration.
-func duration(d time.Duration) string {
-	if d <= 0 {
-		return ""
-	}
-	return wire.FormatDuration(d)
+// ResetJobRequest makes a closed job what it was when it was created.
+type ResetJobRequest struct {
+	JobID string // required
+	// Annotations deletes those that users made, too.
+	Annotations bool
+	// NoWait answers at once with the task that does it.
+	NoWait bool
 }
 
-// timeString writes an optional time.
-func timeString(call, field string, t time.Time) (string, error) {
-	if t.IsZero() {
-		return "", nil
+// ResetJob removes what a closed job has learned and found; its configuration
+// stays.
+func (c *Client) ResetJob(ctx context.Context, r ResetJobRequest) (*wire.TaskOrDone, error) {
+	q := c.job("reset", r.JobID, http.MethodPost, "_reset")
+	return send[wire.TaskOrDone](ctx, c, q.flag("delete_user_annotations", r.Annotations, false).flag("wait_for_completion", !r.NoWait, true))
+}
+
+// ResetJobAsync is ResetJob with a listener.
+func (c *Client) ResetJobAsync(ctx context.Context, r ResetJobRequest, l Listener[wire.TaskOrDone]) *Pending {
+	return async(ctx, c, r, l, c.ResetJob)
+}
+
+// ValidateJobRequest has a job to be judged.
+type ValidateJobRequest struct {
+	Job wire.Job
+	// Raw is sent instead of Job if set.
+	Raw []byte
+}
+
+// ValidateJob says what is wrong with a configuration, creating nothing.
+func (c *Client) ValidateJob(ctx context.Context, r ValidateJobRequest) (*wire.Acknowledged, error) {
+	q := c.ml("validate job", r.Job.JobID, http.MethodPost, jobsSegment, "_validate").again()
+	if r.Raw != nil {
+		return send[wire.Acknowledged](ctx, c, q.raw("Raw", r.Raw))
 	}
-	if ms := t.UnixMilli(); ms < 0 || ms > wire.MaxTimeMs {
-		return "", &RequestError{Call: call, Field: field, Err: errors.New(t.Format(time.RFC3339) + " is not between 1970 and the year 275760")}
-	}
-	return wire.TimeString(t), nil
+	return send[wire.Acknowledged](ctx, c, q.encode(&r.Job))
+}
+
+// ValidateJobAsync is ValidateJob with a listener.
+func (c *Client) ValidateJobAsync(ctx context.Context, r ValidateJobRequest, l Listener[wire.Acknowledged]) *Pending {
+	return async(ctx, c, r, l, c.ValidateJob)
+}
+
+// ValidateDetectorRequest has a detector to be judged.
+type ValidateDetectorRequest struct{ Detector wire.Detector }
+
+// ValidateDetector says what is wrong with a detector.
+func (c *Client) ValidateDetector(ctx context.Context, r ValidateDetectorRequest) (*wire.Acknowledged, error) {
+	q := c.ml("validate detector", r.Detector.Function, http.MethodPost, jobsSegment, "_validate", "detector").again()
+	return send[wire.Acknowledged](ctx, c, q.encode(&r.Detector))
+}
+
+// ValidateDetectorAsync is ValidateDetector with a listener.
+func (c *Client) ValidateDetectorAsync(ctx context.Context, r ValidateDetectorRequest, l Listener[wire.Acknowledged]) *Pending {
+	return async(ctx, c, r, l, c.ValidateDetector)
+}
+
+// EstimateModelMemoryRequest asks what a job would need. The maps tell how many
+// values a field has, in all data and in one bucket.
+type EstimateModelMemoryRequest struct {
+	AnalysisConfig       wire.AnalysisConfig
+	OverallCardinality   map[string]int64
+	MaxBucketCardinality map[string]int64
+}
+
+// EstimateModelMemory returns how much memory a job is expected to need.
+func (c *Client) EstimateModelMemory(ctx context.Context, r EstimateModelMemoryRequest) (*wire.MemoryEstimate, error) {
+	q := c.ml("estimate model memory", "", http.MethodPost, jobsSegment, "_estimate_model_memory").again()
+	return send[wire.MemoryEstimate](ctx, c, q.encode(&wire.MemoryEstimateRequest{
+		AnalysisConfig: r.AnalysisConfig, OverallCardinality: r.OverallCardinality, MaxBucketCardinality: r.MaxBucketCardinality}))
+}
+
+// EstimateModelMemoryAsync is EstimateModelMemory with a listener.
+func (c *Client) EstimateModelMemoryAsync(ctx context.Context, r EstimateModelMemoryRequest, l Listener[wire.MemoryEstimate]) *Pending {
+	return async(ctx, c, r, l, c.EstimateModelMemory)
 }

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 
 	"tidemark/wire"
@@ -22,22 +23,15 @@ type Query struct {
 	// default one.
 	Sort string
 	Desc *bool
-	// From and Size choose a page; together at most 10,000.
-	From, Size *int
+	Page
 }
 
-func (q *Query) times(call string) (start, end string, err error) {
-	if start, err = timeString(call, "Start", q.Start); err == nil {
-		end, err = timeString(call, "End", q.End)
-	}
-	return start, end, err
-}
-
-func (q *Query) page() *wire.PageRequest {
-	if q.From == nil && q.Size == nil {
+// body is the page as it stands in a body.
+func (p *Page) body() *wire.PageRequest {
+	if p.From == nil && p.Size == nil {
 		return nil
 	}
-	return &wire.PageRequest{From: q.From, Size: q.Size}
+	return &wire.PageRequest{From: p.From, Size: p.Size}
 }
 
 func (q *Query) score() *float64 {
@@ -47,21 +41,9 @@ func (q *Query) score() *float64 {
 	return &q.MinScore
 }
 
-// results asks for one kind of results.
-func results[R any](ctx context.Context, c *Client, kind, id, rest string, body func(call string) (any, error)) (*R, error) {
-	q, err := c.job("get "+kind+" of", id, http.MethodPost, "/results/"+kind+rest)
-	if err != nil {
-		return nil, err
-	}
-	q.repeatable = true
-	v, err := body(q.name)
-	if err == nil {
-		err = q.encode(v)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return send[R](ctx, c, q)
+// results starts a call for one kind of results.
+func (c *Client) results(kind, id string, rest ...string) *call {
+	return c.job("get "+kind+" of", id, http.MethodPost, append([]string{"results", kind}, rest...)...).again()
 }
 
 // GetBucketsRequest asks for buckets, by default in order of time.
@@ -77,19 +59,13 @@ type GetBucketsRequest struct {
 
 // GetBuckets returns buckets.
 func (c *Client) GetBuckets(ctx context.Context, r GetBucketsRequest) (*wire.BucketList, error) {
-	rest := ""
-	if !r.Timestamp.IsZero() {
-		at, err := timeString("get buckets", "Timestamp", r.Timestamp)
-		if err != nil {
-			return nil, err
-		}
-		rest = "/" + at
+	q := c.results("buckets", r.JobID)
+	if at := q.timeString("Timestamp", r.Timestamp); at != "" {
+		q.path += "/" + at
 	}
-	return results[wire.BucketList](ctx, c, "buckets", r.JobID, rest, func(call string) (any, error) {
-		start, end, err := r.times(call)
-		return wire.BucketsRequest{AnomalyScore: r.score(), Start: start, End: end, ExcludeInterim: r.ExcludeInterim,
-			Expand: r.Expand, Sort: r.Sort, Desc: r.Desc, Page: r.page()}, err
-	})
+	return send[wire.BucketList](ctx, c, q.encode(wire.BucketsRequest{
+		AnomalyScore: r.score(), Start: q.timeString("Start", r.Start), End: q.timeString("End", r.End),
+		ExcludeInterim: r.ExcludeInterim, Expand: r.Expand, Sort: r.Sort, Desc: r.Desc, Page: r.body()}))
 }
 
 // GetBucketsAsync is GetBuckets with a listener.
@@ -106,11 +82,10 @@ type GetRecordsRequest struct {
 
 // GetRecords returns anomaly records.
 func (c *Client) GetRecords(ctx context.Context, r GetRecordsRequest) (*wire.RecordList, error) {
-	return results[wire.RecordList](ctx, c, "records", r.JobID, "", func(call string) (any, error) {
-		start, end, err := r.times(call)
-		return wire.RecordsRequest{RecordScore: r.score(), Start: start, End: end, ExcludeInterim: r.ExcludeInterim,
-			Sort: r.Sort, Desc: r.Desc, Page: r.page()}, err
-	})
+	q := c.results("records", r.JobID)
+	return send[wire.RecordList](ctx, c, q.encode(wire.RecordsRequest{
+		RecordScore: r.score(), Start: q.timeString("Start", r.Start), End: q.timeString("End", r.End),
+		ExcludeInterim: r.ExcludeInterim, Sort: r.Sort, Desc: r.Desc, Page: r.body()}))
 }
 
 // GetRecordsAsync is GetRecords with a listener.
@@ -127,14 +102,68 @@ type GetInfluencersRequest struct {
 
 // GetInfluencers returns influencers.
 func (c *Client) GetInfluencers(ctx context.Context, r GetInfluencersRequest) (*wire.InfluencerList, error) {
-	return results[wire.InfluencerList](ctx, c, "influencers", r.JobID, "", func(call string) (any, error) {
-		start, end, err := r.times(call)
-		return wire.InfluencersRequest{InfluencerScore: r.score(), Start: start, End: end, ExcludeInterim: r.ExcludeInterim,
-			Sort: r.Sort, Desc: r.Desc, Page: r.page()}, err
-	})
+	q := c.results("influencers", r.JobID)
+	return send[wire.InfluencerList](ctx, c, q.encode(wire.InfluencersRequest{
+		InfluencerScore: r.score(), Start: q.timeString("Start", r.Start), End: q.timeString("End", r.End),
+		ExcludeInterim: r.ExcludeInterim, Sort: r.Sort, Desc: r.Desc, Page: r.body()}))
 }
 
 // GetInfluencersAsync is GetInfluencers with a listener.
 func (c *Client) GetInfluencersAsync(ctx context.Context, r GetInfluencersRequest, l Listener[wire.InfluencerList]) *Pending {
 	return async(ctx, c, r, l, c.GetInfluencers)
+}
+
+// GetCategoriesRequest asks for categories of a job's messages.
+type GetCategoriesRequest struct {
+	JobID string // required
+	// CategoryID asks for one, and then paging has no place; 0: all.
+	CategoryID int64
+	// Partition keeps those of one partition, unless it is empty.
+	Partition string
+	Page
+}
+
+// GetCategories returns categories, by id.
+func (c *Client) GetCategories(ctx context.Context, r GetCategoriesRequest) (*wire.CategoryList, error) {
+	q := c.job("get categories of", r.JobID, http.MethodGet, "results", "categories")
+	if r.CategoryID != 0 {
+		q.path += "/" + strconv.FormatInt(r.CategoryID, 10)
+	}
+	return send[wire.CategoryList](ctx, c, q.page(r.Page).text("partition_field_value", r.Partition))
+}
+
+// GetCategoriesAsync is GetCategories with a listener.
+func (c *Client) GetCategoriesAsync(ctx context.Context, r GetCategoriesRequest, l Listener[wire.CategoryList]) *Pending {
+	return async(ctx, c, r, l, c.GetCategories)
+}
+
+// GetOverallBucketsRequest asks for the scores of several jobs together.
+type GetOverallBucketsRequest struct {
+	// IDs are ids, groups and patterns with *, separated by commas; empty: all.
+	IDs string
+	// TopN is how many jobs' highest scores are averaged; 0: one.
+	TopN int
+	// BucketSpan is a duration, 0: the longest of the jobs.
+	BucketSpan time.Duration
+	// Start (inclusive) and End (exclusive) bound the time; the zero time leaves
+	// one out.
+	Start, End time.Time
+	// MinScore is the least overall score, 0 to 100.
+	MinScore       float64
+	ExcludeInterim bool
+	// NoMatchFails makes a pattern that matches nothing a 404.
+	NoMatchFails bool
+}
+
+// GetOverallBuckets returns scores of several jobs together, by time.
+func (c *Client) GetOverallBuckets(ctx context.Context, r GetOverallBucketsRequest) (*wire.OverallBucketList, error) {
+	q := c.ml("get overall buckets of", orAll(r.IDs), http.MethodGet, jobsSegment, orAll(r.IDs), "results", "overall_buckets")
+	return send[wire.OverallBucketList](ctx, c, q.number("top_n", float64(r.TopN)).wait("bucket_span", r.BucketSpan).
+		number("overall_score", r.MinScore).time("start", "Start", r.Start).time("end", "End", r.End).
+		flag("exclude_interim", r.ExcludeInterim, false).flag("allow_no_match", !r.NoMatchFails, true))
+}
+
+// GetOverallBucketsAsync is GetOverallBuckets with a listener.
+func (c *Client) GetOverallBucketsAsync(ctx context.Context, r GetOverallBucketsRequest, l Listener[wire.OverallBucketList]) *Pending {
+	return async(ctx, c, r, l, c.GetOverallBuckets)
 }

@@ -215,12 +215,15 @@ func TestTooLongAWait(t *testing.T) {
 // TestCancelWhileWaiting ends the wait with both causes.
 func TestCancelWhileWaiting(t *testing.T) {
 	_, c := serve(t, answer{status: 429, body: busy})
-	c.pause = pause
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	c.pause = func(ctx context.Context, d time.Duration) error {
+		cancel()
+		return pause(ctx, d)
+	}
 	_, err := c.FlushJob(ctx, FlushJobRequest{JobID: "j"})
 	var refused *Error
-	if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &refused) || refused.Status != 429 {
+	if !errors.Is(err, context.Canceled) || !errors.As(err, &refused) || refused.Status != 429 {
 		t.Errorf("%v", err)
 	}
 }

@@ -108,7 +108,7 @@ func explainTime(ctx context.Context, c *client.Client, j *wire.Job, s *wire.Job
 
 func explainResults(ctx context.Context, c *client.Client, j *wire.Job, s *wire.JobStats, out io.Writer) error {
 	few := 5
-	records, err := c.GetRecords(ctx, client.GetRecordsRequest{JobID: j.JobID, Query: client.Query{Size: &few}})
+	records, err := c.GetRecords(ctx, client.GetRecordsRequest{JobID: j.JobID, Query: client.Query{Page: client.Page{Size: &few}}})
 	if err != nil {
 		return err
 	}

@@ -77,7 +77,7 @@ func fetch(ctx context.Context, c *client.Client, pattern string) (*bundle, erro
 	if err != nil {
 		return nil, err
 	}
-	feeds, err := c.GetDatafeeds(ctx, client.DatafeedsRequest{})
+	feeds, err := c.GetDatafeeds(ctx, client.GetDatafeedsRequest{})
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func fetch(ctx context.Context, c *client.Client, pattern string) (*bundle, erro
 		}
 		b.Jobs = append(b.Jobs, one)
 	}
-	filters, err := c.GetFilters(ctx, client.GetFiltersRequest{Size: wire.MaxPage})
+	filters, err := c.GetFilters(ctx, client.GetFiltersRequest{Page: client.Page{Size: new(wire.MaxPage)}})
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func fetch(ctx context.Context, c *client.Client, pattern string) (*bundle, erro
 	if err != nil {
 		return nil, err
 	}
-	events, err := c.GetEvents(ctx, client.GetEventsRequest{Size: wire.MaxPage})
+	events, err := c.GetEvents(ctx, client.GetEventsRequest{Page: client.Page{Size: new(wire.MaxPage)}})
 	if err != nil {
 		return nil, err
 	}
@@ -261,7 +261,7 @@ func (a *applier) job(ctx context.Context, have *bundle, j *bundledJob) error {
 	a.step("datafeed", j.feed, "create", func() error {
 		raw, err := json.Marshal(tree, json.Deterministic(true))
 		if err == nil {
-			_, err = a.c.PutDatafeed(ctx, client.PutDatafeedRequest{DatafeedID: j.feed, Datafeed: raw})
+			_, err = a.c.PutDatafeed(ctx, client.PutDatafeedRequest{DatafeedID: j.feed, Raw: raw})
 		}
 		return err
 	})
@@ -294,7 +294,7 @@ func (a *applier) difference(ctx context.Context, old, j *bundledJob) error {
 	a.step("job", j.id, "update", func() error {
 		raw, err := json.Marshal(update, json.Deterministic(true))
 		if err == nil {
-			_, err = a.c.UpdateJob(ctx, client.UpdateJobRequest{JobID: j.id, Update: raw})
+			_, err = a.c.UpdateJob(ctx, client.UpdateJobRequest{JobID: j.id, Raw: raw})
 		}
 		return err
 	})

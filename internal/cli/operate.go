@@ -38,7 +38,7 @@ func newJobUpdate() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if _, err := c.UpdateJob(cmd.Context(), client.UpdateJobRequest{JobID: args[0], Update: raw}); err != nil {
+		if _, err := c.UpdateJob(cmd.Context(), client.UpdateJobRequest{JobID: args[0], Raw: raw}); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "job %s is updated\n", args[0])
@@ -75,7 +75,7 @@ func newResultsOf(kind string) *cobra.Command {
 	end := flags.String("end", "", "`time` after the last")
 	cmd.RunE = connect(func(cmd *cobra.Command, c *client.Client, args []string) error {
 		desc := true
-		q := client.Query{MinScore: *least, Size: size, Desc: &desc}
+		q := client.Query{MinScore: *least, Page: client.Page{Size: size}, Desc: &desc}
 		for _, t := range []struct {
 			flag, value string
 			to          *time.Time
@@ -155,7 +155,7 @@ func newSnapshot() *cobra.Command {
 	list := &cobra.Command{Use: "list JOB", Short: "List a job's model snapshots, the newest first", Args: exactly("a job")}
 	connect, form := serverFlag(list), outputFlag(list)
 	list.RunE = connect(func(cmd *cobra.Command, c *client.Client, args []string) error {
-		all, err := c.GetModelSnapshots(cmd.Context(), client.SnapshotsRequest{JobID: args[0]})
+		all, err := c.GetModelSnapshots(cmd.Context(), client.GetModelSnapshotsRequest{JobID: args[0]})
 		if err != nil {
 			return err
 		}
@@ -169,7 +169,7 @@ func newSnapshot() *cobra.Command {
 	connectRevert := serverFlag(revert)
 	drop := revert.Flags().Bool("delete-results", false, "remove the results since then, so that the time can be sent again")
 	revert.RunE = connectRevert(func(cmd *cobra.Command, c *client.Client, args []string) error {
-		if _, err := c.RevertModelSnapshot(cmd.Context(), client.SnapshotRequest{JobID: args[0], SnapshotID: args[1], DropResults: *drop}); err != nil {
+		if _, err := c.RevertModelSnapshot(cmd.Context(), client.RevertModelSnapshotRequest{JobID: args[0], SnapshotID: args[1], DeleteResults: *drop}); err != nil {
 			return err
 		}
 		_, err := fmt.Fprintf(cmd.OutOrStdout(), "job %s is as it was at snapshot %s\n", args[0], args[1])
@@ -178,7 +178,7 @@ func newSnapshot() *cobra.Command {
 	remove := &cobra.Command{Use: "delete JOB SNAPSHOT", Short: "Delete a model snapshot that is not the active one", Args: exactly("a job", "a snapshot")}
 	connectRemove := serverFlag(remove)
 	remove.RunE = connectRemove(func(cmd *cobra.Command, c *client.Client, args []string) error {
-		_, err := c.DeleteModelSnapshot(cmd.Context(), client.SnapshotRequest{JobID: args[0], SnapshotID: args[1]})
+		_, err := c.DeleteModelSnapshot(cmd.Context(), client.DeleteModelSnapshotRequest{JobID: args[0], SnapshotID: args[1]})
 		return err
 	})
 	return group("snapshot", "List, revert to and delete model snapshots", list, revert, remove)
@@ -243,7 +243,7 @@ func newDatafeed() *cobra.Command {
 	list := &cobra.Command{Use: "list", Short: "List datafeeds with their state", Args: exactly()}
 	connect, form := serverFlag(list), outputFlag(list)
 	list.RunE = connect(func(cmd *cobra.Command, c *client.Client, _ []string) error {
-		all, err := c.GetDatafeedStats(cmd.Context(), client.DatafeedsRequest{})
+		all, err := c.GetDatafeedStats(cmd.Context(), client.GetDatafeedStatsRequest{})
 		if err != nil {
 			return err
 		}
@@ -261,7 +261,7 @@ func newDatafeed() *cobra.Command {
 	create.RunE = connectCreate(func(cmd *cobra.Command, c *client.Client, args []string) error {
 		raw, err := readAll(cmd, *file)
 		if err == nil {
-			_, err = c.PutDatafeed(cmd.Context(), client.PutDatafeedRequest{DatafeedID: args[0], Datafeed: raw})
+			_, err = c.PutDatafeed(cmd.Context(), client.PutDatafeedRequest{DatafeedID: args[0], Raw: raw})
 		}
 		return err
 	})
@@ -296,7 +296,7 @@ func newDatafeed() *cobra.Command {
 	}
 	return group("datafeed", "Datafeeds: what is searched for a job's data", list, create, start,
 		one("stop", func(ctx context.Context, c *client.Client, id string, _ io.Writer) error {
-			_, err := c.StopDatafeed(ctx, client.DatafeedsRequest{IDs: id})
+			_, err := c.StopDatafeed(ctx, client.StopDatafeedRequest{IDs: id})
 			return err
 		}),
 		one("delete", func(ctx context.Context, c *client.Client, id string, _ io.Writer) error {
@@ -304,7 +304,7 @@ func newDatafeed() *cobra.Command {
 			return err
 		}),
 		one("preview", func(ctx context.Context, c *client.Client, id string, out io.Writer) error {
-			list, err := c.PreviewDatafeed(ctx, client.DatafeedsRequest{IDs: id})
+			list, err := c.PreviewDatafeed(ctx, client.PreviewDatafeedRequest{DatafeedID: id})
 			if err != nil {
 				return err
 			}
@@ -317,7 +317,7 @@ func newDatafeed() *cobra.Command {
 
 // startFeed opens a datafeed's job if it is closed, and starts it.
 func startFeed(ctx context.Context, c *client.Client, r client.StartDatafeedRequest) error {
-	list, err := c.GetDatafeeds(ctx, client.DatafeedsRequest{IDs: r.DatafeedID})
+	list, err := c.GetDatafeeds(ctx, client.GetDatafeedsRequest{IDs: r.DatafeedID})
 	if err != nil {
 		return err
 	}

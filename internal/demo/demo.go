@@ -142,12 +142,12 @@ func show(ctx context.Context, c *client.Client, s *set, out io.Writer) error {
 	size := wire.MaxPage
 	worst := true
 	buckets, err := c.GetBuckets(ctx, client.GetBucketsRequest{JobID: s.job,
-		Query: client.Query{Sort: "anomaly_score", Desc: &worst, Size: &size, MinScore: 1}})
+		Query: client.Query{Sort: "anomaly_score", Desc: &worst, Page: client.Page{Size: &size}, MinScore: 1}})
 	if err != nil {
 		return err
 	}
 	few := top
-	records, err := c.GetRecords(ctx, client.GetRecordsRequest{JobID: s.job, Query: client.Query{Size: &few}})
+	records, err := c.GetRecords(ctx, client.GetRecordsRequest{JobID: s.job, Query: client.Query{Page: client.Page{Size: &few}}})
 	if err != nil {
 		return err
 	}
