@@ -74,6 +74,28 @@ func (r *Refusal) Envelope() any {
 	return Envelope{Error: body, Status: r.Status}
 }
 
+// TracedEnvelope is Envelope with a stack_trace in every cause: what is wrong, what
+// caused it, and the request at which it came up.
+func (r *Refusal) TracedEnvelope(at string) any {
+	e, whole := r.Envelope().(Envelope)
+	if !whole {
+		return r.Envelope()
+	}
+	trace(&e.Error.ErrorCause, at)
+	for i := range e.Error.RootCause {
+		trace(&e.Error.RootCause[i], at)
+	}
+	return e
+}
+
+func trace(c *ErrorCause, at string) {
+	c.StackTrace = fmt.Sprintf("[%s]: %s\n\tat %s", c.Type, c.Reason, at)
+	if c.CausedBy != nil {
+		trace(c.CausedBy, at)
+		c.StackTrace += "\nCaused by: " + c.CausedBy.StackTrace
+	}
+}
+
 func (r *Refusal) cause() ErrorCause {
 	c := ErrorCause{Type: r.Type, Reason: r.Reason, Line: r.Line, Col: r.Col}
 	if r.Cause != nil {

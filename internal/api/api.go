@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"tidemark/internal/index"
 	"tidemark/internal/ingest"
@@ -137,6 +138,9 @@ func (q *request) serve() error {
 	case route == nil:
 		return &wire.Refusal{Status: http.StatusBadRequest, Plain: true, Reason: fmt.Sprintf(
 			"no handler found for uri [%s] and method [%s]", wire.Clip(q.RequestURI), wire.Clip(q.Method))}
+	}
+	if !utf8.ValidString(q.URL.Path) {
+		return wire.Refuse(wire.TypeIllegalArgument, "the path [%s] is not valid UTF-8; send its percent-escapes in UTF-8", wire.Clip(q.RequestURI))
 	}
 	q.values = values
 	if err := q.parseHeaders(route); err != nil {

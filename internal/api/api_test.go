@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"compress/gzip"
 	"fmt"
 	"io"
@@ -300,38 +299,4 @@ func TestGuard(t *testing.T) {
 	if w := anywhere.do("GET", "/", ""); w.Code != 200 {
 		t.Error(w.Body)
 	}
-}
-
-// FuzzRequests: whatever comes, the answer is JSON and no failure of the
-// server.
-func FuzzRequests(f *testing.F) {
-	r := newRig(f, Options{MaxUploadBytes: 1 << 16})
-	r.open("j", countJob("60s"))
-	for _, seed := range []struct{ method, target, body string }{
-		{"POST", jobsPath + "j/_flush?calc_interim=true&start=1&end=now", ""},
-		{"POST", jobsPath + "j/_flush", `{"calc_interim":"true","advance_time":"2018-01-01T11:00Z"}`},
-		{"PUT", jobsPath + "k", countJob("5m")},
-		{"POST", jobsPath + "j/_data?reset_start=5", `[{"time":1},{"time":2}]`},
-		{"GET", jobsPath + "j/results/buckets/5?filter_path=a.**,-b*&pretty", ""},
-		{"POST", jobsPath + "j/results/records", `{"page":{"from":1},"sort":"x"}`},
-		{"GET", "/_xpack/ml/anomaly_detectors/_all/_stats?human", ""},
-		{"DELETE", jobsPath + "k?force", ""},
-	} {
-		f.Add(seed.method, seed.target, seed.body)
-	}
-	f.Fuzz(func(t *testing.T, method, target, body string) {
-		if !strings.HasPrefix(target, "/") || len(method) > 20 {
-			return
-		}
-		mine := *r
-		mine.t = t
-		w := mine.do(method, target, body)
-		if w.Code >= 500 {
-			t.Fatalf("%s %q %q: %d %s", method, target, body, w.Code, w.Body)
-		}
-		var any any
-		if raw := w.Body.Bytes(); len(raw) > 0 && json.Unmarshal(bytes.TrimSpace(raw), &any) != nil {
-			t.Fatalf("%s %q: no JSON: %s", method, target, raw)
-		}
-	})
 }

@@ -223,6 +223,9 @@ func (q *request) previewed() (*wire.Datafeed, *job.FeedInfo, error) {
 		if err != nil {
 			return nil, nil, err
 		}
+		if len(list) != 1 {
+			return nil, nil, wire.Refuse(wire.TypeIllegalArgument, "[%s] names %d datafeeds; name one", wire.Clip(id), len(list))
+		}
 		info, err := q.h.opt.Jobs.FeedInfo(list[0].JobID)
 		return &list[0], info, err
 	}

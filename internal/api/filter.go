@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -32,7 +33,8 @@ func parseFilter(values []string) (filter, error) {
 			if bare == "" {
 				continue
 			}
-			names := strings.Split(bare, ".")
+			// Two ** in a row say what one says.
+			names := slices.CompactFunc(strings.Split(bare, "."), func(a, b string) bool { return a == "**" && b == "**" })
 			if negative {
 				f.exclude = append(f.exclude, names)
 			} else {
@@ -93,9 +95,16 @@ func drop(v jsontext.Value, paths [][]string) jsontext.Value {
 // step moves paths into the member of a name. whole is true if a path ends
 // there.
 func step(paths [][]string, name string) (rest [][]string, whole bool) {
+	// A path that is reached in two ways goes on once, or each level of a document
+	// could double their number.
+	add := func(p []string) {
+		if !slices.ContainsFunc(rest, func(have []string) bool { return len(have) == len(p) && &have[0] == &p[0] }) {
+			rest = append(rest, p)
+		}
+	}
 	for _, p := range paths {
 		if p[0] == "**" {
-			rest = append(rest, p)
+			add(p)
 			if len(p) == 1 {
 				return nil, true
 			}
@@ -107,7 +116,7 @@ func step(paths [][]string, name string) (rest [][]string, whole bool) {
 		if len(p) == 1 {
 			return nil, true
 		}
-		rest = append(rest, p[1:])
+		add(p[1:])
 	}
 	return rest, false
 }

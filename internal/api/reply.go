@@ -32,7 +32,7 @@ var compressors = sync.Pool{New: func() any {
 
 // answer sends a value as JSON.
 func (q *request) answer(status int, v any) {
-	raw, err := json.Marshal(v, json.Deterministic(true))
+	raw, err := json.Marshal(v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
 	if err != nil {
 		q.h.opt.Logger.Error("an answer cannot be encoded; this is a defect of Tidemark", "path", wire.Clip(q.URL.Path), "error", err)
 		status, raw = http.StatusInternalServerError, []byte(`{"error":"the answer cannot be encoded","status":500}`)

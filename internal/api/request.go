@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"tidemark/internal/ingest"
 	"tidemark/internal/job"
@@ -99,6 +100,11 @@ func (q *request) parseQuery(r *route) error {
 	values, err := url.ParseQuery(q.URL.RawQuery)
 	if err != nil {
 		return wire.Refuse(wire.TypeIllegalArgument, "the query string cannot be read: %s", err)
+	}
+	for name, list := range values { // order-free: any wrong one is named
+		if !utf8.ValidString(name + strings.Join(list, "")) {
+			return wire.Refuse(wire.TypeIllegalArgument, "the parameter [%s] is not valid UTF-8; send its percent-escapes in UTF-8", wire.Clip(name))
+		}
 	}
 	if values.Has("source") && !q.hasBody && r.body {
 		if err := q.sourceAsBody(values); err != nil {
@@ -262,10 +268,26 @@ func (q *request) refuse(err error) {
 		}
 	}
 	var failed *job.Error
-	if errors.As(err, &failed) && failed.RetryAfter > 0 {
+	switch {
+	case errors.As(err, &failed) && failed.RetryAfter > 0:
 		q.w.Header().Set("Retry-After", strconv.Itoa(max(1, int(failed.RetryAfter/time.Second))))
-	} else if r.Status == http.StatusTooManyRequests {
+	case r.Status == http.StatusTooManyRequests:
 		q.w.Header().Set("Retry-After", "1")
+	case r.Status == http.StatusServiceUnavailable:
+		q.w.Header().Set("Retry-After", "5")
+	}
+	// An error is shown whole, whatever filter_path says.
+	q.shape.filter = filter{}
+	if q.traced() {
+		q.answer(r.Status, r.TracedEnvelope(q.Method+" "+wire.Clip(q.URL.Path)))
+		return
 	}
 	q.answer(r.Status, r.Envelope())
+}
+
+// traced reports whether errors shall say where they come from. It is asked of the
+// query itself, because an error may come before the query is read.
+func (q *request) traced() bool {
+	values, err := url.ParseQuery(q.URL.RawQuery)
+	return err == nil && values.Has("error_trace") && (values.Get("error_trace") == "" || values.Get("error_trace") == "true")
 }

@@ -172,6 +172,9 @@ func countDocs(q *request) error {
 			}
 		}
 	}
+	if body == nil {
+		return wire.Refuse(wire.TypeParsing, "the count request must be an object, and is null")
+	}
 	for name := range body { // order-free: any wrong one is named
 		if name != "query" {
 			return wire.Refuse(wire.TypeParsing, "request does not support [%s]", wire.Clip(name))
@@ -254,7 +257,7 @@ func putMapping(q *request) error {
 		return err
 	}
 	if err := json.Unmarshal(more, &add); err != nil {
-		return err
+		return wire.Refuse(wire.TypeParse, "the mappings cannot be read: %v", err)
 	}
 	mappings, _ := have["mappings"].(map[string]any)
 	properties, _ := mappings["properties"].(map[string]any)

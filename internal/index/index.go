@@ -423,7 +423,7 @@ func (x *Index) merge(ctx context.Context, op *Op) error {
 		return err
 	}
 	if err := json.Unmarshal(op.Doc, &change); err != nil {
-		return err
+		return wire.Refuse(wire.TypeParse, "the change cannot be merged into the document: %v", err)
 	}
 	mergeInto(tree, change)
 	op.Doc, err = json.Marshal(tree, json.Deterministic(true))
