@@ -8,6 +8,7 @@ import (
 	"tidemark/engine/names"
 	"tidemark/engine/place"
 	"tidemark/engine/record"
+	"tidemark/engine/spec"
 )
 
 // gatherUnit adds the run's records to one unit's cells.
@@ -113,6 +114,9 @@ func (e *Engine) gatherRecord(b *record.Batch, u int, n int32) {
 		return
 	}
 	cell := open.Cell(r.series)
+	if c.adds && s.parts[n] > open.Parts(cell) {
+		open.Pass(cell, s.parts[n], soFar(e.units[u].fn, open, cell))
+	}
 	open.At(cell).Add(value, weight, factor)
 	if c.extra != gather.Plain {
 		e.extra(b, c, open, cell, k, value, weight)
@@ -150,15 +154,22 @@ func (e *Engine) openBucket(shard uint8, t int64, where uint8) *gather.Bucket {
 func (e *Engine) gatherOne(b *record.Batch, u int, r ref) {
 	s, c := &e.scratch, &e.columns.units[u]
 	var cell *gather.Cell
-	at := -1
+	at, part := -1, uint8(0)
 	for n, k := range s.keep {
 		value, weight, factor, ok := e.sample(b, c, k)
 		if !ok {
 			continue
 		}
-		if where := int(s.where[n]); where != at || where == math.MaxUint8 || len(c.blamed) > 0 || c.extra != gather.Plain {
+		where := int(s.where[n])
+		passes := c.adds && s.parts[n] != part
+		if where != at || where == math.MaxUint8 || len(c.blamed) > 0 || c.extra != gather.Plain || passes {
 			open := e.openBucket(r.shard, b.Times[k], s.where[n])
 			i := open.Cell(r.series)
+			if c.adds {
+				if part = s.parts[n]; part > open.Parts(i) {
+					open.Pass(i, part, soFar(e.units[u].fn, open, i))
+				}
+			}
 			cell, at = open.At(i), where
 			if c.extra != gather.Plain {
 				e.extra(b, c, open, i, k, value, weight)
@@ -171,4 +182,16 @@ func (e *Engine) gatherOne(b *record.Batch, u int, r ref) {
 		}
 		cell.Add(value, weight, factor)
 	}
+}
+
+// soFar is what the value of a cell has come to.
+func soFar(fn spec.Function, open *gather.Bucket, cell uint32) float64 {
+	if open.At(cell).Count == 0 {
+		return 0
+	}
+	x, ok := sampleOf(fn, open, cell, 0)
+	if !ok {
+		return 0
+	}
+	return x.Value
 }

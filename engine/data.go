@@ -19,6 +19,8 @@ type columns struct {
 	summary        int // number column, or -1
 	units          []unitColumns
 	influencers    []int // text columns
+	// adds: some unit notes how its values arrive.
+	adds bool
 	// message is the text column that categories are made of, messagePartition
 	// the one whose values have categories of their own, or -1. The categories
 	// themselves are the column behind the last.
@@ -26,11 +28,13 @@ type columns struct {
 }
 
 type unitColumns struct {
-	value                    int // number column, or -1
-	text                     int // text column that is the value, or -1
-	partition, by, over      int // text columns, or -1
-	useNull                  bool
-	extra                    gather.Kind
+	value               int // number column, or -1
+	text                int // text column that is the value, or -1
+	partition, by, over int // text columns, or -1
+	useNull             bool
+	extra               gather.Kind
+	// adds: how the value arrives in a bucket is noted.
+	adds                     bool
 	cycleMs, slotMs, shiftMs int64 // of slots
 	// weighted: a value counts as often as its record stands for.
 	weighted bool
@@ -69,6 +73,8 @@ func resolveColumns(c *spec.Job, units []unit) columns {
 				uc.blamed = append(uc.blamed, uint16(n))
 			}
 		}
+		uc.adds = u.arrives()
+		cols.adds = cols.adds || uc.adds
 		cols.units = append(cols.units, uc)
 	}
 	return cols
@@ -121,6 +127,7 @@ type scratch struct {
 	categories []names.ID   // per record of the batch
 	keep       []int32      // indexes of the records of a run that count
 	where      []uint8      // per kept record: which open bucket
+	parts      []uint8      // per kept record: which part of it the job is in, if that is noted
 	// refs and recent are per unit: the series of each kept record, and of
 	// each combination of codes seen in the run.
 	refs   [][]ref
@@ -188,7 +195,7 @@ func (e *Engine) reject() {
 // returns its index.
 func (e *Engine) run(b *record.Batch, i int) int {
 	s, edge := &e.scratch, e.clock.Edge()
-	s.keep, s.where = s.keep[:0], s.where[:0]
+	s.keep, s.where, s.parts = s.keep[:0], s.where[:0], s.parts[:0]
 	oldest := e.clock.LastFinalizedMs
 	if latest := e.totals.LatestRecord; latest != record.NoTime {
 		oldest = max(oldest, e.clock.Floor(latest)-e.config.LatencyMs)
@@ -211,8 +218,9 @@ func (e *Engine) run(b *record.Batch, i int) int {
 		counted++
 		s.keep = append(s.keep, int32(i))
 	}
+	before := e.totals.LatestRecord
 	e.processed(b, counted, latest)
-	e.assign(b)
+	e.assign(b, before)
 	if len(e.scratch.keep) > 0 {
 		e.categorize(b)
 		e.resolve(b)
@@ -244,9 +252,11 @@ func (e *Engine) processed(b *record.Batch, n, latest int64) {
 
 // assign finds each record's open bucket, counts it there and in the bucket
 // diagnostics, and drops from the run what belongs to no bucket: records of a
-// partial first bucket and those that stand for nothing.
-func (e *Engine) assign(b *record.Batch) {
+// partial first bucket and those that stand for nothing. latest is the newest
+// record before the run.
+func (e *Engine) assign(b *record.Batch, latest int64) {
 	s := &e.scratch
+	var parts partClock
 	kept := s.keep[:0]
 	inBucket, bucketStart := int64(0), int64(math.MinInt64)
 	count := func() {
@@ -261,6 +271,7 @@ func (e *Engine) assign(b *record.Batch) {
 			bucketStart, inBucket = e.clock.Floor(t), 0
 		}
 		inBucket++
+		latest = max(latest, t)
 		weight := 1.0
 		if e.columns.summary >= 0 {
 			weight = math.Round(b.Numbers[e.columns.summary][k])
@@ -272,9 +283,34 @@ func (e *Engine) assign(b *record.Batch) {
 		e.events[at] += weight
 		kept = append(kept, k)
 		s.where = append(s.where, uint8(min(at, math.MaxUint8)))
+		if e.columns.adds {
+			s.parts = append(s.parts, parts.of(latest, bucketStart, e.clock.SpanMs))
+		}
 	}
 	count()
 	s.keep = kept
+}
+
+// partClock finds which of the parts between the checkpoints of a bucket a time is
+// in, fast for times that hardly move.
+type partClock struct {
+	start, from, to int64
+	part            uint8
+}
+
+// of is the part of the bucket at start that a time from there on is in, 0 to
+// gather.Checkpoints: behind the end of the bucket.
+func (c *partClock) of(t, start, span int64) uint8 {
+	if c.to > c.from && start == c.start && t >= c.from && t < c.to {
+		return c.part
+	}
+	step := span / gather.Checkpoints // A span is whole seconds: 8 divides its milliseconds.
+	part := min((t-start)/step, gather.Checkpoints)
+	*c = partClock{start: start, from: start + part*step, to: start + (part+1)*step, part: uint8(part)}
+	if part == gather.Checkpoints {
+		c.to = math.MaxInt64
+	}
+	return c.part
 }
 
 // resetNames forgets the numbers of the last batch's dictionaries.

@@ -274,6 +274,9 @@ func (s *shard) visit(e *Engine, i, cell uint32, shares []uint32, number, start 
 	if effect.skipUpdate {
 		return
 	}
+	if cell != noCell && u.arrives() {
+		s.learnArrival(u, st, core, cell, x, &v)
+	}
 	u.params.Learn(core, season, x, &v)
 	if st.season == 0 && u.params.WantsSeason(core) {
 		st.season = s.seasons.Alloc() + 1
@@ -283,6 +286,19 @@ func (s *shard) visit(e *Engine, i, cell uint32, shares []uint32, number, start 
 	} else if u.params.WantsPattern(core) {
 		st.pattern = s.patterns.Alloc() + 1
 	}
+}
+
+// learnArrival takes in how the value of a bucket arrived.
+func (s *shard) learnArrival(u *unit, st *state, core *series.Core, cell uint32, x series.Sample, v *series.Verdict) {
+	if st.arrival == 0 {
+		if !u.params.WantsArrival(core) {
+			return
+		}
+		st.arrival = s.arrivals.Alloc() + 1
+		s.arrivals.Mut(st.arrival - 1).Init()
+	}
+	soFar := s.open[0].Passed(cell, x.Value)
+	u.params.LearnArrival(s.arrivals.Mut(st.arrival-1), x, &soFar, s.open[0].At(cell).Min < 0, v)
 }
 
 func (s *shard) mutableSeason(st *state) *series.Season {

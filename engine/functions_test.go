@@ -49,31 +49,36 @@ func (w *world) apply(en *entry.Entry) {
 // unless they have "at", minutes after its start.
 func (w *world) hours(n int, make func(hour int) []row) {
 	w.t.Helper()
-	numbers, texts := w.job.Columns()
 	for range n {
-		rows := make(w.hour)
-		b := record.NewBuilder(len(numbers), len(texts))
-		for i, r := range rows {
-			for c, name := range numbers {
-				if v, ok := r[name].(float64); ok {
-					b.Number(c, v)
-				}
-			}
-			for c, name := range texts {
-				if v, ok := r[name].(string); ok {
-					b.Text(c, []byte(v))
-				}
-			}
-			minute := float64(i) * 60 / float64(len(rows))
-			if at, ok := r["at"].(float64); ok {
-				minute = at
-			}
-			b.End(monday + int64(w.hour)*3_600_000 + int64(minute*60_000))
-		}
-		w.apply(&entry.Entry{Kind: entry.Data, Batch: b.Take()})
+		w.send(make(w.hour))
 		w.hour++
 	}
 	w.apply(&entry.Entry{Kind: entry.Advance, TimeMs: monday + int64(w.hour)*3_600_000})
+}
+
+// send applies rows of the hour.
+func (w *world) send(rows []row) {
+	w.t.Helper()
+	numbers, texts := w.job.Columns()
+	b := record.NewBuilder(len(numbers), len(texts))
+	for i, r := range rows {
+		for c, name := range numbers {
+			if v, ok := r[name].(float64); ok {
+				b.Number(c, v)
+			}
+		}
+		for c, name := range texts {
+			if v, ok := r[name].(string); ok {
+				b.Text(c, []byte(v))
+			}
+		}
+		minute := float64(i) * 60 / float64(len(rows))
+		if at, ok := r["at"].(float64); ok {
+			minute = at
+		}
+		b.End(monday + int64(w.hour)*3_600_000 + int64(minute*60_000))
+	}
+	w.apply(&entry.Entry{Kind: entry.Data, Batch: b.Take()})
 }
 
 // top is the highest record of a range of buckets.

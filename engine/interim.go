@@ -40,14 +40,18 @@ func (e *Engine) completeness(start int64) float64 {
 	return math.Max(0, math.Min(1, elapsed))
 }
 
-// interim judges what one shard has gathered for an open bucket. Silence is
-// not judged: the records may still come.
+// interim judges what one shard has gathered for an open bucket. Silence is judged
+// of series that had records in the bucket before and are known to have some by
+// now.
 func (s *shard) interim(e *Engine, at int, start int64) {
-	open := s.open[at]
+	open, share := s.open[at], e.completeness(start)
+	if at == 0 && share > 0 {
+		s.interimSilence(e, open, start, share)
+	}
 	if open.Empty() {
 		return
 	}
-	shares, share := open.SharesByCell(), e.completeness(start)
+	shares := open.SharesByCell()
 	cells := open.Cells()
 	var crowds []uint32
 	for n := range cells {
@@ -90,20 +94,47 @@ func (s *shard) judgeOpen(e *Engine, open *gather.Bucket, cell uint32, start int
 		return v, nil, nil, false
 	}
 	core, season = s.catchUp(e, i, start)
-	v = u.params.JudgePartial(core, season, x, share)
+	v = u.params.JudgePartial(core, season, s.arrivalOf(s.series.Get(i)), x, share)
 	if st := s.series.Get(i); st.pattern != 0 && share >= 1 {
 		u.params.JudgePattern(core, s.patterns.Get(st.pattern-1), x, &v)
 	}
 	return v, core, season, true
 }
 
+// interimSilence judges the series that had records in the last bucket and none in
+// the open one.
+func (s *shard) interimSilence(e *Engine, open *gather.Bucket, start int64, share float64) {
+	for _, i := range s.active {
+		st := s.series.Get(i)
+		if st.arrival == 0 || open.Touched(i) {
+			continue
+		}
+		unit := e.groups.Get(st.group).unit
+		u := &e.units[unit]
+		core, season := s.catchUp(e, i, start)
+		v := u.params.JudgePartial(core, season, s.arrivalOf(st), series.Sample{StartMs: e.clockOf(u, start)}, share)
+		s.out.judged++
+		if v.Reportable() && !e.rules(u, st, &v, start).skipResult {
+			s.out.findings = append(s.out.findings, finding{unit: unit, group: st.group, by: st.by, verdict: v})
+		}
+	}
+}
+
+// arrivalOf is how the value of a series arrives, nil if that is not known.
+func (s *shard) arrivalOf(st *state) *series.Arrival {
+	if st.arrival == 0 {
+		return nil
+	}
+	return s.arrivals.Get(st.arrival - 1)
+}
+
 // catchUp is the model of a series with its season as they are at a bucket's
-// start: the silence before it learned, on copies.
+// start: the silence that was final before it learned, on copies.
 func (s *shard) catchUp(e *Engine, i uint32, start int64) (*series.Core, *series.Season) {
 	st := s.series.Get(i)
 	u := &e.units[e.groups.Get(st.group).unit]
 	core, season := s.cores.Get(st.model-1), s.seasonOf(st)
-	owed := start/e.clock.SpanMs - 1 - st.last
+	owed := min(e.clock.Number(start), e.clock.Number(e.clock.LastFinalizedMs)) - 1 - st.last
 	if !u.zeros() || st.last == math.MinInt64 || owed <= 0 {
 		return core, season
 	}

@@ -29,6 +29,7 @@ const (
 	coreBytes    = 560
 	seasonBytes  = 1460
 	patternBytes = 1820
+	arrivalBytes = 120
 	peersBytes   = 160
 	dayBytes     = 1280
 	weekBytes    = 2816

@@ -16,16 +16,17 @@ import (
 
 // Values per page, so that a page has about 64 KB.
 const (
-	groupsPerPage  = 2048
-	seriesPerPage  = 768
-	coresPerPage   = 96
-	seasonsPerPage = 48
-	patternsPage   = 32
-	peersPerPage   = 256
-	clocksPerPage  = 24
-	placesPerPage  = 96
-	raritiesPage   = 512
-	valuesPerPage  = 4096
+	groupsPerPage   = 2048
+	seriesPerPage   = 768
+	coresPerPage    = 96
+	seasonsPerPage  = 48
+	patternsPage    = 32
+	arrivalsPerPage = 512
+	peersPerPage    = 256
+	clocksPerPage   = 24
+	placesPerPage   = 96
+	raritiesPage    = 512
+	valuesPerPage   = 4096
 )
 
 // never is the due time of a series that does not wait in the wheel.
@@ -43,6 +44,8 @@ type state struct {
 	// season and pattern are 1 + the numbers of its season and its courses, 0
 	// without them.
 	season, pattern uint32
+	// arrival is 1 + the number of how its value arrives, 0 without.
+	arrival uint32
 	// parent is 1 + the series whose model judges this one, 0: its own.
 	parent uint32
 	// buckets with records, to tell what is frequent; in excesses of them a member
@@ -60,6 +63,7 @@ type shard struct {
 	cores    *pages.Pool[series.Core]
 	seasons  *pages.Pool[series.Season]
 	patterns *pages.Pool[series.Pattern]
+	arrivals *pages.Pool[series.Arrival]
 	peers    *pages.Pool[series.Peers]
 	days     *pages.Pool[clockmodel.Day]
 	weeks    *pages.Pool[clockmodel.Week]
@@ -81,8 +85,8 @@ type shard struct {
 func newShard() *shard {
 	return &shard{
 		series: pages.New[state](seriesPerPage), cores: pages.New[series.Core](coresPerPage), seasons: pages.New[series.Season](seasonsPerPage),
-		patterns: pages.New[series.Pattern](patternsPage),
-		peers:    pages.New[series.Peers](peersPerPage), days: pages.New[clockmodel.Day](clocksPerPage), weeks: pages.New[clockmodel.Week](clocksPerPage),
+		patterns: pages.New[series.Pattern](patternsPage), arrivals: pages.New[series.Arrival](arrivalsPerPage),
+		peers: pages.New[series.Peers](peersPerPage), days: pages.New[clockmodel.Day](clocksPerPage), weeks: pages.New[clockmodel.Week](clocksPerPage),
 		places: pages.New[place.Model](placesPerPage), rarities: pages.New[rarity.Population](raritiesPage), values: pages.New[rarity.Value](valuesPerPage),
 		wheel: wheel.New(0),
 	}
@@ -211,6 +215,9 @@ func (s *shard) drop(e *Engine, i uint32) {
 	}
 	if st.pattern != 0 {
 		s.patterns.Release(st.pattern - 1)
+	}
+	if st.arrival != 0 {
+		s.arrivals.Release(st.arrival - 1)
 	}
 	s.releaseModel(&e.units[e.groups.Get(st.group).unit], st)
 	*st = state{}

@@ -23,7 +23,7 @@ import (
 // (kind, length, bytes, CRC32C). docs/format/snapshot.md has the details.
 const (
 	magic           = "TIDESNAP"
-	snapshotVersion = 3
+	snapshotVersion = 4
 )
 
 // Errors of Restore, to be told apart with errors.Is.
@@ -65,6 +65,7 @@ type frozenShard struct {
 	cores    pages.View[series.Core]
 	seasons  pages.View[series.Season]
 	patterns pages.View[series.Pattern]
+	arrivals pages.View[series.Arrival]
 	peers    pages.View[series.Peers]
 	days     pages.View[clockmodel.Day]
 	weeks    pages.View[clockmodel.Week]
@@ -92,7 +93,7 @@ func (e *Engine) freeze() *Frozen {
 		for n, b := range s.open {
 			open[n] = b.Clone()
 		}
-		f.shards[i] = frozenShard{series: s.series.Freeze(), cores: s.cores.Freeze(), seasons: s.seasons.Freeze(), patterns: s.patterns.Freeze(),
+		f.shards[i] = frozenShard{series: s.series.Freeze(), cores: s.cores.Freeze(), seasons: s.seasons.Freeze(), patterns: s.patterns.Freeze(), arrivals: s.arrivals.Freeze(),
 			peers: s.peers.Freeze(), days: s.days.Freeze(), weeks: s.weeks.Freeze(), places: s.places.Freeze(),
 			rarities: s.rarities.Freeze(), values: s.values.Freeze(),
 			active: append([]uint32(nil), s.active...), now: s.wheel.Now(), open: open}

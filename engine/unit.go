@@ -72,6 +72,9 @@ func (u *unit) together() bool { return u.over || u.kind == spec.Rarity }
 // Members of a population that are not there are no value.
 func (u *unit) zeros() bool { return u.fn.ZeroWhenEmpty() && !u.over }
 
+// arrives reports whether it is learned how the unit's values arrive in a bucket.
+func (u *unit) arrives() bool { return u.kind == spec.Scalar && !u.together() && u.params.Adds() }
+
 // models are the pools that models live in.
 type models interface {
 	Alloc() uint32
@@ -137,7 +140,7 @@ func (s *shard) modelLimit(u *unit, st *state) uint32 {
 
 // modelBytes is what the model of a series is charged.
 func (s *shard) modelBytes() int64 {
-	return int64(s.cores.Len())*coreBytes + int64(s.seasons.Len())*seasonBytes + int64(s.patterns.Len())*patternBytes + int64(s.peers.Len())*peersBytes +
+	return int64(s.cores.Len())*coreBytes + int64(s.seasons.Len())*seasonBytes + int64(s.patterns.Len())*patternBytes + int64(s.arrivals.Len())*arrivalBytes + int64(s.peers.Len())*peersBytes +
 		int64(s.days.Len())*dayBytes + int64(s.weeks.Len())*weekBytes + int64(s.places.Len())*placeBytes +
 		int64(s.rarities.Len())*rarityBytes + int64(s.values.Len())*valueBytes
 }

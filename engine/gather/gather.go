@@ -68,6 +68,10 @@ type Bucket struct {
 	byName table // series → cell
 	byKey  table // share key → share
 	extras []*Extra
+	// passed has what was there at the checkpoints, by cell; passing is how many
+	// cells passed any.
+	passed  []passed
+	passing int
 	// Lost counts shares that had no room.
 	Lost int64
 }
@@ -150,6 +154,7 @@ func (b *Bucket) Clear() {
 	b.cells, b.shares, b.Lost = b.cells[:0], b.shares[:0], 0
 	clear(b.extras)
 	b.extras = b.extras[:0]
+	b.passed, b.passing = b.passed[:0], 0
 	b.byName.clear()
 	b.byKey.clear()
 }
@@ -184,7 +189,7 @@ func (b *Bucket) putShare(owner uint32, s Share) {
 
 // Bytes is the memory charged, a pure function of what was gathered.
 func (b *Bucket) Bytes() int64 {
-	total := int64(len(b.cells))*cellBytes + int64(len(b.shares))*shareBytes
+	total := int64(len(b.cells))*cellBytes + int64(len(b.shares))*shareBytes + int64(b.passing)*passedBytes
 	for _, x := range b.extras {
 		if x != nil {
 			total += x.Bytes()
@@ -206,7 +211,7 @@ func (b *Bucket) Append(dst []byte) []byte {
 		dst = codec.AppendU32(codec.AppendU32(s.append(dst), s.Owner), uint32(s.Value))
 		dst = codec.AppendUvarint(dst, uint64(s.Field))
 	}
-	return b.appendExtras(dst)
+	return b.appendPassed(b.appendExtras(dst))
 }
 
 func (c *Cell) append(dst []byte) []byte {
@@ -248,12 +253,14 @@ func Decode(r *codec.Reader, series uint32, values int) *Bucket {
 		b.putShare(s.Owner, s)
 	}
 	b.decodeExtras(r)
+	b.decodePassed(r)
 	return b
 }
 
 // Clone copies what was gathered, for a snapshot.
 func (b *Bucket) Clone() *Bucket {
-	c := &Bucket{cells: append([]Cell(nil), b.cells...), shares: append([]Share(nil), b.shares...), Lost: b.Lost}
+	c := &Bucket{cells: append([]Cell(nil), b.cells...), shares: append([]Share(nil), b.shares...), Lost: b.Lost,
+		passed: append([]passed(nil), b.passed...), passing: b.passing}
 	for i, x := range b.extras {
 		if x != nil {
 			*c.Extra(uint32(i), x.Kind) = *x.Clone()

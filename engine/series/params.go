@@ -83,6 +83,8 @@ type Params struct {
 	counts  bool // values are numbers of records
 	zeros   bool // empty buckets are zeros
 	sums    bool // partial buckets hold part of the value
+	adds    bool // the value grows while a bucket fills, see arrival.go
+	falls   bool // the value only falls while a bucket fills
 	sampled bool // the value's variance depends on the number of records
 	grows   bool // the value's expectation depends on the number of records
 	curve   curve
@@ -114,6 +116,8 @@ func NewParams(fn spec.Function, bucketSpanMs int64) *Params {
 		zeros:   fn.ZeroWhenEmpty(),
 		sums:    fn.CountsRecords() || base == spec.Sum || base == spec.NonNullSum,
 		sampled: base == spec.Mean || base == spec.Median || base == spec.Varp,
+		adds:    fn.CountsRecords() || base == spec.Sum || base == spec.NonNullSum || base == spec.DistinctCount,
+		falls:   base == spec.Min,
 		grows:   base == spec.Min || base == spec.Max || base == spec.DistinctCount || base == spec.InfoContent,
 		curve:   curveOf(base),
 	}

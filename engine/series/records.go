@@ -46,6 +46,18 @@ func (r *records) learn(gain, x, y float64) {
 	}
 }
 
+// within is the variance that the records of a bucket add over their number; ok is
+// false if their numbers hardly differ.
+func (r *records) within() (v float64, ok bool) {
+	mean := float64(r.x)
+	spread := float64(r.xx) - mean*mean
+	if spread < 1e-3*mean*mean {
+		return 0, false
+	}
+	v = math.Max(0, (float64(r.xy)-float64(r.y)*mean)/spread)
+	return math.Min(v, float64(r.y)/mean), true
+}
+
 // scale is how much wider than usual the scatter is for a value made of n
 // records; 1 if unknown or of no influence.
 func (r *records) scale(n float64) float64 {
@@ -53,15 +65,11 @@ func (r *records) scale(n float64) float64 {
 	if !(n > 0) || mean <= 0 {
 		return 1
 	}
-	spread := float64(r.xx) - mean*mean
-	if spread < 1e-3*mean*mean {
+	within, ok := r.within()
+	if !ok {
 		return 1
 	}
-	within := math.Max(0, (float64(r.xy)-float64(r.y)*mean)/spread)
 	usual := float64(r.y)
-	if within*mean > usual {
-		within = usual / mean
-	}
 	ratio := (usual + within*(1/n-mean)) / usual
 	return math.Sqrt(num.Clamp(ratio, minCountScale*minCountScale, maxCountScale*maxCountScale))
 }

@@ -225,7 +225,7 @@ func TestAnyValues(t *testing.T) {
 		value := rapid.OneOf(rapid.Float64(), rapid.SampledFrom([]float64{0, 1, 1e308, -1e308, 5e-324, math.Inf(1), math.Inf(-1), math.NaN()}))
 		for range rapid.IntRange(1, 200).Draw(t, "buckets") {
 			x := value.Draw(t, "value")
-			finite(t, r.p.JudgePartial(&r.c, r.s, Sample{Value: x, StartMs: r.i * r.p.spanMs}, rapid.Float64Range(0, 1).Draw(t, "complete")))
+			finite(t, r.p.JudgePartial(&r.c, r.s, nil, Sample{Value: x, StartMs: r.i * r.p.spanMs}, rapid.Float64Range(0, 1).Draw(t, "complete")))
 			finite(t, r.next(x))
 		}
 	})
@@ -241,7 +241,7 @@ func TestPartial(t *testing.T) {
 	at := Sample{StartMs: 1_700_006_400_000 + r.i*span}
 	for value, want := range map[float64]bool{500: false, 450: false, 0: true, 2000: true} {
 		at.Value, at.Count = value, value
-		v := r.p.JudgePartial(&r.c, r.s, at, 0.5)
+		v := r.p.JudgePartial(&r.c, r.s, nil, at, 0.5)
 		if v.Reportable() != want || v.Actual != value {
 			t.Errorf("%v records in half a bucket: reported %t, score %.0f", value, v.Reportable(), v.Score)
 		}

@@ -22,7 +22,10 @@ func newRunner(p *series.Params) *runner {
 
 // next judges and learns one bucket, as the engine does.
 func (r *runner) next(value float64, startMs int64) series.Verdict {
-	x := series.Sample{Value: value, Count: 1, StartMs: startMs}
+	return r.judge(series.Sample{Value: value, Count: 1, StartMs: startMs})
+}
+
+func (r *runner) judge(x series.Sample) series.Verdict {
 	v := r.params.Judge(&r.core, r.season, x)
 	if r.pattern != nil {
 		r.params.JudgePattern(&r.core, r.pattern, x, &v)
