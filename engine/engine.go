@@ -85,6 +85,8 @@ type Engine struct {
 	scheduled scheduled
 	// shifts are the clocks of the detectors.
 	shifts []shift
+	// begun are the events that have shifted these clocks and are not over.
+	begun []begun
 	// events are the record counts of the open buckets, by offset from LF.
 	events     []float64
 	memory     memory

@@ -577,6 +577,63 @@ func TestTimeShift(t *testing.T) {
 	}
 }
 
+// TestEventShift: an event that shifts time does so once, also where it is told
+// late, twice or is in force while the state is stored; interim results see it and
+// change nothing.
+func TestEventShift(t *testing.T) {
+	day := func(h int) float64 { return 100 * float64(min(h%24, 1)) }
+	const change = 24 * 21
+	at := func(h int) int64 { return monday + int64(h)*3_600_000 }
+	shift := spec.Event{StartMs: at(change), EndMs: at(change + 30), Description: "clocks change", ShiftSeconds: 3 * 3600}
+	run := func(tell int, events ...spec.Event) *world {
+		w := newWorld(t, det(spec.Mean, "v", "", ""))
+		for h := range change + 5*24 {
+			if h == tell {
+				w.job.Events = events
+				w.apply(&entry.Entry{Kind: entry.Update, Config: w.job})
+			}
+			if h == change+2 {
+				before := w.e.Hash()
+				w.e.Interim(0, 0, false, func(*result.Bucket) {})
+				if w.e.Hash() != before {
+					t.Error("interim results have moved the clocks")
+				}
+				var stored bytes.Buffer
+				if _, err := w.e.Freeze().WriteTo(&stored); err != nil {
+					t.Fatal(err)
+				}
+				var err error
+				if w.e, err = Restore(&stored, Options{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			late := 0
+			if h >= change {
+				late = 3
+			}
+			w.hours(1, func(h int) []row { return []row{{"v": day(h+late) + w.rng.NormFloat64()}} })
+		}
+		return w
+	}
+	one := run(10, shift)
+	if n := one.above(change, change+5*24, 25); n > 0 {
+		t.Errorf("%d records with the shift told", n)
+	}
+	if n := run(10).above(change, change+5*24, 25); n == 0 {
+		t.Error("no record without it: the test shows nothing")
+	}
+	twice := run(10, shift, shift)
+	if twice.e.Hash() == one.e.Hash() {
+		t.Error("the configurations do not differ")
+	}
+	if n := twice.above(change, change+5*24, 25); n > 0 {
+		t.Errorf("%d records where two calendars have the event", n)
+	}
+	if n := run(change+12, shift).above(change+24, change+5*24, 25); n > 0 {
+		t.Errorf("%d records from the next day on where the event was told late", n)
+	}
+}
+
 // TestEvents: what is expected makes no records and is not learned; the buckets
 // say what it was, also those without records.
 func TestEvents(t *testing.T) {

@@ -21,8 +21,10 @@ func (e *Engine) Interim(startMs, endMs int64, hasRange bool, emit Emit) {
 		from = max(from, e.clock.Floor(boundTime(startMs)))
 		to = min(to, e.clock.Ceil(boundTime(endMs)))
 	}
+	defer e.keepClocks()()
 	for start := max(from, e.clock.FirstFullMs); start < to; start += e.clock.SpanMs {
 		at := (start - e.clock.LastFinalizedMs) / e.clock.SpanMs
+		e.shiftClocks(start)
 		e.scheduled = e.eventsAt(start)
 		for _, s := range e.shards {
 			s.interim(e, int(at), start)

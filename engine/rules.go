@@ -2,6 +2,7 @@ package engine
 
 import (
 	"math"
+	"slices"
 
 	"tidemark/engine/names"
 	"tidemark/engine/series"
@@ -106,8 +107,9 @@ type shift struct {
 const maxShiftRules = 64
 
 // shiftClocks moves the clocks of detectors whose rules begin to apply in the
-// bucket that starts at startMs.
+// bucket that starts at startMs, and all clocks for an event that begins there.
 func (e *Engine) shiftClocks(startMs int64) {
+	e.shiftByEvents(startMs)
 	for d := range e.config.Detectors {
 		rules := e.config.Detectors[d].Rules
 		for i := range rules {
@@ -126,6 +128,36 @@ func (e *Engine) shiftClocks(startMs int64) {
 			}
 		}
 	}
+}
+
+// begun is an event whose shift of time has been applied. The same event in two
+// calendars shifts time once.
+type begun struct{ startMs, endMs, seconds int64 }
+
+// shiftByEvents applies the shifts of the events that touch the bucket that starts
+// at startMs, each once. An event that is told late shifts time from then on.
+func (e *Engine) shiftByEvents(startMs int64) {
+	e.begun = slices.DeleteFunc(e.begun, func(b begun) bool { return b.endMs <= startMs })
+	for i := range e.config.Events {
+		event := &e.config.Events[i]
+		if event.StartMs >= startMs+e.clock.SpanMs {
+			break
+		}
+		b := begun{event.StartMs, event.EndMs, event.ShiftSeconds}
+		if b.seconds == 0 || !event.Overlaps(startMs, startMs+e.clock.SpanMs) || slices.Contains(e.begun, b) {
+			continue
+		}
+		e.begun = append(e.begun, b)
+		for d := range e.shifts {
+			e.shifts[d].ms += 1000 * b.seconds
+		}
+	}
+}
+
+// keepClocks returns what puts the clocks back to where they are now.
+func (e *Engine) keepClocks() (restore func()) {
+	shifts, begun := slices.Clone(e.shifts), slices.Clone(e.begun)
+	return func() { e.shifts, e.begun = shifts, begun }
 }
 
 // clockOf is the time that a unit's model takes a bucket for: local time, shifted

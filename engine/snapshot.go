@@ -131,6 +131,10 @@ func (e *Engine) appendHead(dst []byte) []byte {
 	for i := range e.config.Detectors {
 		dst = codec.AppendU64(codec.AppendVarint(dst, e.shifts[i].ms), e.shifts[i].applied)
 	}
+	dst = codec.AppendUvarint(dst, uint64(len(e.begun)))
+	for _, b := range e.begun {
+		dst = codec.AppendVarint(codec.AppendVarint(codec.AppendVarint(dst, b.startMs), b.endMs), b.seconds)
+	}
 	return e.keys.append(dst)
 }
 
@@ -373,6 +377,9 @@ func (e *Engine) decodeHead(r *codec.Reader) {
 	e.shifts = make([]shift, len(c.Detectors))
 	for i := range e.shifts {
 		e.shifts[i] = shift{r.Varint(), r.U64()}
+	}
+	for n := r.Count(3); n > 0 && r.Err() == nil; n-- {
+		e.begun = append(e.begun, begun{r.Varint(), r.Varint(), r.Varint()})
 	}
 	e.keys = decodeKeys(r)
 	if r.Err() == nil && int64(len(e.events)) != c.LatencyBuckets()+1 {

@@ -20,10 +20,13 @@ type CalendarEvent struct {
 	StartTime   Millis `json:"start_time"`
 	EndTime     Millis `json:"end_time"`
 	// SkipResult and SkipModelUpdate are true if absent.
-	SkipResult      *bool  `json:"skip_result,omitzero"`
-	SkipModelUpdate *bool  `json:"skip_model_update,omitzero"`
-	CalendarID      string `json:"calendar_id,omitzero"`
-	EventID         string `json:"event_id,omitzero"`
+	SkipResult      *bool `json:"skip_result,omitzero"`
+	SkipModelUpdate *bool `json:"skip_model_update,omitzero"`
+	// ForceTimeShift moves the models' clocks by so many seconds, once, when the
+	// event begins.
+	ForceTimeShift *int64 `json:"force_time_shift,omitzero"`
+	CalendarID     string `json:"calendar_id,omitzero"`
+	EventID        string `json:"event_id,omitzero"`
 }
 
 // CalendarEvents is the body of posting events and the answer to it.

@@ -11,7 +11,7 @@ import (
 
 // version is the first byte of every encoded entry. docs/format/entry.md
 // describes the bytes.
-const version = 3
+const version = 4
 
 // Append encodes the entry behind dst.
 func (e *Entry) Append(dst []byte) ([]byte, error) {
@@ -40,6 +40,12 @@ func (e *Entry) Append(dst []byte) ([]byte, error) {
 		return codec.AppendVarint(codec.AppendBool(codec.AppendString(dst, e.Snapshot), e.Keep), e.TimeMs), nil
 	case LeaveOut:
 		return codec.AppendUvarint(dst, e.Position), nil
+	case Rework:
+		dst = spec.AppendEvents(codec.AppendVarint(codec.AppendUvarint(dst, e.Position), e.TimeMs), e.Events)
+		if dst = codec.AppendBool(dst, e.Config != nil); e.Config != nil {
+			dst = e.Config.Append(dst)
+		}
+		return dst, nil
 	case Close, Fault:
 		return dst, nil
 	}
@@ -69,6 +75,11 @@ func Decode(src []byte) (*Entry, error) {
 		e.Snapshot, e.Keep, e.TimeMs = r.Text(), r.Bool(), r.Varint()
 	case LeaveOut:
 		e.Position = r.Uvarint()
+	case Rework:
+		e.Position, e.TimeMs, e.Events = r.Uvarint(), r.Varint(), spec.DecodeEvents(r)
+		if r.Bool() {
+			e.Config = spec.Decode(r)
+		}
 	case Close, Fault:
 	default:
 		r.Fail("unknown kind of entry %d", e.Kind)

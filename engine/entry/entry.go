@@ -42,20 +42,28 @@ const (
 	// which has the snapshots, carries it out; without Keep it removes the results
 	// from TimeMs on.
 	Revert Kind = 11
+	// Rework computes the results from TimeMs on anew with Events in force from
+	// then on: a maintenance told of afterwards. The runtime carries it out: it
+	// goes back to the snapshot at log position Position (0: before the first
+	// entry) and replays the log from there. Config, unless nil, is in force from
+	// here on, as by an Update.
+	Rework Kind = 12
 )
 
 // Entry is one step of a job's life. Which fields are set depends on Kind.
 type Entry struct {
 	Kind   Kind
-	Config *spec.Job     // Open, Update
+	Config *spec.Job     // Open, Update, Rework
 	Batch  *record.Batch // Data
 	Upload *Upload       // UploadEnd
 	// FromMs and ToMs bound ClearBuckets; TimeMs is the target of Skip and
-	// Advance. Milliseconds since 1970.
+	// Advance, and where Revert and Rework begin to replace results. Milliseconds
+	// since 1970.
 	FromMs, ToMs, TimeMs int64
-	Position             uint64 // LeaveOut
-	Snapshot             string // Revert
-	Keep                 bool   // Revert
+	Position             uint64       // LeaveOut, Rework
+	Events               []spec.Event // Rework
+	Snapshot             string       // Revert
+	Keep                 bool         // Revert
 }
 
 // Upload is what ingest knows about a whole upload when its last byte is read.

@@ -40,7 +40,7 @@ func config(t *rapid.T) *spec.Job {
 }
 
 func any(t *rapid.T) *Entry {
-	e := &Entry{Kind: Kind(rapid.IntRange(1, 11).Draw(t, "kind"))}
+	e := &Entry{Kind: Kind(rapid.IntRange(1, 12).Draw(t, "kind"))}
 	switch e.Kind {
 	case Open, Update:
 		e.Config = config(t)
@@ -54,6 +54,12 @@ func any(t *rapid.T) *Entry {
 		e.TimeMs = rapid.Int64().Draw(t, "time")
 	case Revert:
 		e.Snapshot, e.Keep, e.TimeMs = rapid.String().Draw(t, "snapshot"), rapid.Bool().Draw(t, "keep"), rapid.Int64().Draw(t, "time")
+	case Rework:
+		e.Position, e.TimeMs = rapid.Uint64().Draw(t, "position"), rapid.Int64().Draw(t, "time")
+		e.Events = []spec.Event{{StartMs: 1, EndMs: rapid.Int64Range(2, 100).Draw(t, "end"), Description: "d", SkipResult: true, ShiftSeconds: -3600}}
+		if rapid.Bool().Draw(t, "has config") {
+			e.Config = config(t)
+		}
 	case LeaveOut:
 		e.Position = rapid.Uint64().Draw(t, "position")
 	}

@@ -20,10 +20,7 @@ func (j *Job) Append(dst []byte) []byte {
 	for _, term := range j.PlotTerms {
 		dst = codec.AppendString(dst, term)
 	}
-	dst = codec.AppendUvarint(dst, uint64(len(j.Events)))
-	for i := range j.Events {
-		dst = j.Events[i].append(dst)
-	}
+	dst = AppendEvents(dst, j.Events)
 	dst = codec.AppendUvarint(dst, uint64(len(j.Detectors)))
 	for i := range j.Detectors {
 		d := &j.Detectors[i]
@@ -61,9 +58,7 @@ func Decode(r *codec.Reader) *Job {
 	for range r.Count(1) {
 		j.PlotTerms = append(j.PlotTerms, r.Text())
 	}
-	for n := r.Count(5); n > 0 && r.Err() == nil; n-- {
-		j.Events = append(j.Events, decodeEvent(r))
-	}
+	j.Events = DecodeEvents(r)
 	if n := r.Count(6); n > 0 {
 		j.Detectors = make([]Detector, n)
 	}

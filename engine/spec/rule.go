@@ -119,12 +119,19 @@ func decodeRule(r *codec.Reader) (rule Rule) {
 	return rule
 }
 
-// mostShift bounds a shift of the model's clock, in seconds: a week either way.
-const mostShift = 7 * 24 * 3600
+// MostShift bounds a shift of the model's clock, in seconds: a week either way.
+const MostShift = 7 * 24 * 3600
+
+func checkShift(what string, seconds int64) error {
+	if seconds > MostShift || seconds < -MostShift {
+		return fmt.Errorf("%s shifts time by %d seconds, at most %d are possible", what, seconds, MostShift)
+	}
+	return nil
+}
 
 func (r *Rule) validate() error {
-	if r.ShiftSeconds > mostShift || r.ShiftSeconds < -mostShift {
-		return fmt.Errorf("a rule shifts time by %d seconds, at most %d are possible", r.ShiftSeconds, mostShift)
+	if err := checkShift("a rule", r.ShiftSeconds); err != nil {
+		return err
 	}
 	for i := range r.Conditions {
 		c := &r.Conditions[i]

@@ -99,3 +99,32 @@ func TestCalendars(t *testing.T) {
 	r.must(200, "DELETE", "/_ml/calendars/sales", "")
 	r.refused(404, "resource_not_found_exception", "sales", "GET", "/_ml/calendars/sales/events", "")
 }
+
+// TestEventOptions: what an event does is told back, and shifts have bounds.
+func TestEventOptions(t *testing.T) {
+	r := newRig(t, Options{})
+	r.must(200, "PUT", "/_ml/calendars/c", `{"job_ids":["later"]}`)
+	post := func(status int, options string) string {
+		return r.must(status, "POST", "/_ml/calendars/c/events", `{"events":[{"description":"e","start_time":"2024-03-31T01:00:00Z","end_time":1711850400000`+options+`}]}`)
+	}
+	for options, want := range map[string]string{
+		"": `"start_time":1711846800000,"end_time":1711850400000,"skip_result":true,"skip_model_update":true,"calendar_id":"c","event_id":"`,
+		`,"skip_result":false,"skip_model_update":"false","force_time_shift":3600`: `"skip_result":false,"skip_model_update":false,"force_time_shift":3600,"calendar_id":"c"`,
+		`,"force_time_shift":-604800,"calendar_id":"c","event_id":"mine"`:          `"force_time_shift":-604800`,
+	} {
+		contains(t, post(200, options), want)
+	}
+	for options, want := range map[string]string{
+		`,"force_time_shift":604801`:     "force_time_shift [604801] is in seconds",
+		`,"force_time_shift":"an hour"`:  "force_time_shift",
+		`,"skip_result":"maybe"`:         "skip_result",
+		`,"calendar_id":"other"`:         "Inconsistent calendar_id",
+		`,"recurrence":"daily"`:          "unknown field [recurrence]",
+		`,"start_time":2`:                "start_time",
+		`,"skip_model_update":{"x":[1]}`: "skip_model_update",
+	} {
+		contains(t, post(400, options), want)
+	}
+	contains(t, r.must(200, "GET", "/_ml/calendars/c/events", ""), `"count":3`)
+	r.refused(404, "resource_not_found_exception", "none", "POST", "/_ml/calendars/none/events", `{"events":[{"description":"e","start_time":1,"end_time":2}]}`)
+}

@@ -59,13 +59,10 @@ func ParseEvents(body []byte, calendar string, now time.Time) ([]wire.CalendarEv
 func readEvent(r *strict.Reader, calendar string, now time.Time) (wire.CalendarEvent, error) {
 	var e wire.CalendarEvent
 	var start, end, id, owner string
-	shift := func(*strict.Reader) error {
-		return wire.Refuse(wire.TypeIllegalArgument, "events that shift time are not supported by this release; give the detector a rule with force_time_shift and conditions on time")
-	}
 	if err := strict.Object("calendar_event", strict.Fields{
 		"description": text(&e.Description), "start_time": strict.TextOrNumber(&start), "end_time": strict.TextOrNumber(&end),
 		"skip_result": strict.OptionalBool(&e.SkipResult), "skip_model_update": strict.OptionalBool(&e.SkipModelUpdate),
-		"force_time_shift": shift, "event_id": strict.Text(&id), "calendar_id": strict.Text(&owner),
+		"force_time_shift": strict.OptionalInt(&e.ForceTimeShift), "event_id": strict.Text(&id), "calendar_id": strict.Text(&owner),
 	})(r); err != nil {
 		return e, err
 	}
@@ -90,6 +87,16 @@ func readEvent(r *strict.Reader, calendar string, now time.Time) (wire.CalendarE
 	case owner != "" && owner != calendar:
 		return e, wire.Refuse(wire.TypeIllegalArgument, "Inconsistent calendar_id; '%s' specified in the body differs from '%s' specified as a URL argument", wire.Clip(owner), wire.Clip(calendar))
 	}
+	if s := e.ForceTimeShift; s != nil && (*s > spec.MostShift || *s < -spec.MostShift) {
+		return e, wire.Refuse(wire.TypeIllegalArgument, "force_time_shift [%d] is in seconds and may be a week at most: from -%d to %d", *s, spec.MostShift, spec.MostShift)
+	}
+	yes := true
+	if e.SkipResult == nil {
+		e.SkipResult = &yes
+	}
+	if e.SkipModelUpdate == nil {
+		e.SkipModelUpdate = &yes
+	}
 	e.CalendarID = calendar
 	return e, nil
 }
@@ -99,10 +106,14 @@ func SpecEvents(list []wire.CalendarEvent) []spec.Event {
 	var out []spec.Event
 	for i := range list {
 		e := &list[i]
-		out = append(out, spec.Event{
+		x := spec.Event{
 			StartMs: int64(e.StartTime), EndMs: int64(e.EndTime), Description: e.Description,
 			SkipResult: e.SkipResult == nil || *e.SkipResult, SkipUpdate: e.SkipModelUpdate == nil || *e.SkipModelUpdate,
-		})
+		}
+		if e.ForceTimeShift != nil {
+			x.ShiftSeconds = *e.ForceTimeShift
+		}
+		out = append(out, x)
 	}
 	slices.SortStableFunc(out, func(a, b spec.Event) int {
 		return cmp.Or(cmp.Compare(a.StartMs, b.StartMs), cmp.Compare(a.EndMs, b.EndMs), cmp.Compare(a.Description, b.Description))
