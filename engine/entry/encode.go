@@ -52,6 +52,14 @@ func (e *Entry) Append(dst []byte) ([]byte, error) {
 	return nil, fmt.Errorf("unknown kind of entry %d", e.Kind)
 }
 
+// KindOf is the kind of an encoded entry, 0 if there is none.
+func KindOf(encoded []byte) Kind {
+	if len(encoded) < 2 {
+		return 0
+	}
+	return Kind(encoded[1])
+}
+
 // Decode reads what Append wrote. Anything else is an error that wraps
 // codec.ErrMalformed.
 func Decode(src []byte) (*Entry, error) {

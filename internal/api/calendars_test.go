@@ -128,3 +128,64 @@ func TestEventOptions(t *testing.T) {
 	contains(t, r.must(200, "GET", "/_ml/calendars/c/events", ""), `"count":3`)
 	r.refused(404, "resource_not_found_exception", "none", "POST", "/_ml/calendars/none/events", `{"events":[{"description":"e","start_time":1,"end_time":2}]}`)
 }
+
+// TestEventsOfThePast: a maintenance that was forgotten and told of afterwards
+// takes its records back, on open and closed jobs, and on those that join its
+// calendar; forecasts stay.
+func TestEventsOfThePast(t *testing.T) {
+	r := newRig(t, Options{})
+	const base = 28_000_000
+	var b strings.Builder
+	for minute := range 230 {
+		n := 5 + minute%3
+		if minute >= 205 && minute < 207 {
+			n = 200
+		}
+		for k := range n {
+			fmt.Fprintf(&b, `{"time":%d}`, (base+minute)*60+k%60)
+		}
+	}
+	for _, id := range []string{"open", "shut", "joins"} {
+		r.open(id, countJob("60s"))
+		r.must(202, "POST", jobsPath+id+"/_data", b.String())
+		r.must(200, "POST", jobsPath+id+"/_forecast", `{"duration":"1h"}`)
+		r.waitFor(jobsPath+id+"/_stats", `"finished":1`)
+	}
+	forecasts := func() string {
+		return r.must(200, "POST", "/.ml-anomalies-open/_count", `{"query":{"term":{"result_type":"model_forecast"}}}`)
+	}
+	before := forecasts()
+	r.must(200, "POST", jobsPath+"shut/_close", "")
+	spikes := func(id string) (records, told int) {
+		t.Helper()
+		span := fmt.Sprintf("?start=%d&end=%d", (base+204)*60_000, (base+208)*60_000)
+		return strings.Count(r.must(200, "GET", jobsPath+id+"/results/records"+span, ""), `"result_type":"record"`),
+			strings.Count(r.must(200, "GET", jobsPath+id+"/results/buckets"+span, ""), `"scheduled_events":["forgotten"]`)
+	}
+	if n, told := spikes("open"); n == 0 || told != 0 {
+		t.Fatalf("%d records, %d events before it was told: the test shows nothing", n, told)
+	}
+	r.must(200, "PUT", "/_ml/calendars/c", `{"job_ids":["open","shut"]}`)
+	r.must(200, "POST", "/_ml/calendars/c/events", fmt.Sprintf(`{"events":[{"description":"forgotten","start_time":%d,"end_time":%d}]}`, (base+205)*60_000, (base+207)*60_000))
+	r.must(200, "PUT", "/_ml/calendars/c/jobs/joins", "")
+	check := func(when string) {
+		t.Helper()
+		for _, id := range []string{"open", "shut", "joins"} {
+			if n, told := spikes(id); n != 0 || told != 2 {
+				t.Errorf("%s job %s has %d records and %d buckets with the event", when, id, n, told)
+			}
+			contains(t, r.must(200, "GET", jobsPath+id+"/results/buckets?size=1&exclude_interim=true", ""), `"count":229`)
+		}
+	}
+	check("then")
+	if after := forecasts(); after != before {
+		t.Errorf("forecasts were %s and are %s", before, after)
+	}
+	contains(t, r.must(200, "GET", jobsPath+"open,shut/_stats", ""), `"state":"opened"`, `"state":"closed"`)
+	r.restart()
+	check("after a restart")
+	// The past goes on where it was.
+	r.must(200, "POST", jobsPath+"shut/_open", "")
+	r.post("shut", (base+231)*60)
+	contains(t, r.must(200, "GET", jobsPath+"shut/results/buckets?size=1&exclude_interim=true", ""), `"count":231`)
+}

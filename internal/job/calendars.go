@@ -139,7 +139,7 @@ func (m *Manager) changeCalendar(ctx context.Context, id string, change func(*ca
 	}
 	err = m.refresh(ctx, func(w *wire.Job) bool {
 		return before != nil && before.concerns(w) || after != nil && after.concerns(w)
-	})
+	}, func(w *wire.Job) []spec.Event { return addedEvents(before, after, w) })
 	if after == nil {
 		return nil, err
 	}

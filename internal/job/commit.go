@@ -32,6 +32,8 @@ type item struct {
 	// drop removes the results that start at or after dropFromMs.
 	drop       bool
 	dropFromMs int64
+	// rework: the finals replace those that are dropped; they were computed before.
+	rework bool
 	// what names the request in a refusal.
 	what string
 	// searchable: success means that all results up to here can be found.
@@ -222,7 +224,8 @@ func (c *committer) ready() *item {
 
 // joins reports whether the item can be committed without waiting.
 func (c *committer) joins(it *item) bool {
-	if it.drained != nil || it.save != nil {
+	if it.drained != nil || it.save != nil || it.drop {
+		// A commit drops first: what came before must be in an earlier one.
 		return false
 	}
 	if it.ticket == nil {
@@ -288,12 +291,14 @@ func (c *committer) build(group []*item) (*store.Commit, rowCounts) {
 		for _, it := range group {
 			commit.Committed = max(commit.Committed, it.last)
 			for i, b := range it.finals {
-				v.Timing.add(b.StartMs, b.Run, it.took[i])
+				if i < len(it.took) {
+					v.Timing.add(b.StartMs, b.Run, it.took[i])
+				}
 				appendRows(commit, conf, b)
 			}
 			appendCategories(commit, conf, it.categories)
 			if it.drop {
-				commit.DropFrom, commit.DropFromMs = true, it.dropFromMs
+				commit.DropFrom, commit.DropFromMs, commit.KeepForecasts = true, it.dropFromMs, it.rework
 			}
 			if it.figures != nil {
 				v.figures = *it.figures

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"tidemark/engine/spec"
 	"tidemark/internal/document"
 	"tidemark/internal/match"
 	"tidemark/internal/store"
@@ -100,7 +101,8 @@ func (m *Manager) changeFilter(ctx context.Context, id string, change func(*wire
 	if err != nil {
 		return nil, err
 	}
-	return f, m.refresh(ctx, func(w *wire.Job) bool { return slices.Contains(document.FilterIDs(w), id) })
+	concerns := func(w *wire.Job) bool { return slices.Contains(document.FilterIDs(w), id) }
+	return f, m.refresh(ctx, concerns, func(*wire.Job) []spec.Event { return nil })
 }
 
 func (m *Manager) storeFilter(ctx context.Context, id string, change func(*wire.Filter) (*wire.Filter, error)) (*wire.Filter, error) {
@@ -170,19 +172,26 @@ func (m *Manager) DeleteFilter(ctx context.Context, id string) error {
 }
 
 // refreshTask brings an open job's configuration up to what jobs share.
-type refreshTask struct{ answer chan error }
+type refreshTask struct {
+	// added are events that count now and did not before.
+	added  []spec.Event
+	answer chan error
+}
 
 func (t *refreshTask) refuse(err error) { t.answer <- err }
 
-// refresh makes the jobs that a change concerns work by what is shared now.
-func (m *Manager) refresh(ctx context.Context, concerns func(*wire.Job) bool) error {
+// refresh makes the jobs that a change concerns work by what is shared now. added
+// are the events that count for a job now and did not before: they are applied to
+// its past, too.
+func (m *Manager) refresh(ctx context.Context, concerns func(*wire.Job) bool, added func(*wire.Job) []spec.Event) error {
 	var waits []*refreshTask
 	for _, j := range m.all() {
-		if have := j.conf.Load(); have.spec == nil || !concerns(have.wire) {
+		have := j.conf.Load()
+		if have.spec == nil || !concerns(have.wire) {
 			continue
 		}
 		if r := j.run.Load(); r != nil {
-			t := &refreshTask{answer: make(chan error, 1)}
+			t := &refreshTask{added: added(have.wire), answer: make(chan error, 1)}
 			if r.enqueue(ctx, t) == nil {
 				waits = append(waits, t)
 				continue
@@ -190,6 +199,12 @@ func (m *Manager) refresh(ctx context.Context, concerns func(*wire.Job) bool) er
 		}
 		if err := j.renew(); err != nil {
 			return err
+		}
+		if events := added(have.wire); len(events) > 0 {
+			if err := j.reworkClosed(ctx, events); err != nil {
+				m.log.Warn("events were not applied to a job's past", "job", j.id, "error", err)
+				m.opt.Note(j.id, "warning", "Scheduled events were not applied to results that exist already: "+err.Error())
+			}
 		}
 	}
 	for _, t := range waits {
@@ -223,5 +238,12 @@ func (r *runner) refreshed(t *refreshTask) bool {
 		t.refuse(err)
 		return true
 	}
-	return r.sendConfig(func(err error) { t.answer <- err })
+	done := func(err error) { t.answer <- err }
+	if applied, goesOn := r.applyToPast(t.added, r.j.conf.Load().spec, done); applied || !goesOn {
+		if !applied {
+			done(notOpen(r.j.id))
+		}
+		return goesOn
+	}
+	return r.sendConfig(done)
 }

@@ -44,8 +44,7 @@ func (r *runner) load() error {
 		return &damage{position: last + 1, reason: fmt.Sprintf(
 			"the input log ends at position %d, but entries up to %d were acknowledged; restore the log file from a backup, or delete the job", last, known)}
 	}
-	left, err := r.leftOut()
-	if err != nil {
+	if r.left, err = r.leftOut(); err != nil {
 		return err
 	}
 	eng, position, err := r.restore(first, last)
@@ -59,7 +58,7 @@ func (r *runner) load() error {
 			r.log.Info("replaying the input log", "entries", behind, "from", position+1)
 		}
 	}
-	if err := r.replay(left); err != nil {
+	if err := r.replay(); err != nil {
 		return err
 	}
 	if r.end != last {
@@ -126,8 +125,8 @@ func (r *runner) read(s *store.Snapshot, first, last uint64) (*engine.Engine, er
 	return eng, nil
 }
 
-// replay applies every entry behind r.end. Those in left are left out.
-func (r *runner) replay(left []uint64) error {
+// replay applies every entry behind r.end, without those that are left out.
+func (r *runner) replay() error {
 	it := &item{last: r.end}
 	visit := func(position uint64, encoded []byte) error {
 		if err := r.ctx.Err(); err != nil {
@@ -135,15 +134,16 @@ func (r *runner) replay(left []uint64) error {
 		}
 		r.end = position
 		r.m.recovery.replayed.Add(1)
-		if slices.Contains(left, position) {
+		if slices.Contains(r.left, position) {
 			return nil
 		}
 		en, err := entry.Decode(encoded)
 		if err != nil {
 			return &crash{position: position, cause: err}
 		}
-		if en.Kind == entry.Revert && len(it.finals) > 0 {
-			// What came before must not be stored after the revert removed it.
+		replaces := en.Kind == entry.Revert || en.Kind == entry.Rework
+		if replaces && len(it.finals) > 0 {
+			// What came before must not be stored after it was removed.
 			r.hand(it)
 			it = &item{last: it.last}
 		}
@@ -153,7 +153,7 @@ func (r *runner) replay(left []uint64) error {
 		it.last = position
 		if position <= r.handled.Load() {
 			*it = item{last: position}
-		} else if it.large() {
+		} else if it.large() || replaces {
 			r.hand(it)
 			it = &item{last: position}
 		}
@@ -162,7 +162,7 @@ func (r *runner) replay(left []uint64) error {
 	for {
 		err := r.m.opt.Log.Read(r.ctx, r.j.num, r.end+1, visit)
 		var corrupt *inlog.CorruptError
-		if errors.As(err, &corrupt) && slices.Contains(left, corrupt.Position) {
+		if errors.As(err, &corrupt) && slices.Contains(r.left, corrupt.Position) {
 			r.end = corrupt.Position
 			continue
 		}

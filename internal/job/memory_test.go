@@ -27,6 +27,8 @@ type memLog struct {
 	full   error
 	stats  inlog.Stats
 	damage map[uint64]uint64 // job → damaged position
+	// keeps: nothing is trimmed, as with a long retention.
+	keeps bool
 }
 
 type memEntries struct {
@@ -149,7 +151,7 @@ func (l *memLog) Trim(_ context.Context, job, before uint64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e := l.of(job)
-	for e.first < before && len(e.entries) > 0 {
+	for !l.keeps && e.first < before && len(e.entries) > 0 {
 		e.first++
 		e.entries = e.entries[1:]
 	}
@@ -178,7 +180,7 @@ func (l *memLog) crashed() *memLog {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := newMemLog()
-	c.damage = maps.Clone(l.damage)
+	c.damage, c.keeps = maps.Clone(l.damage), l.keeps
 	for job, e := range l.jobs {
 		c.jobs[job] = &memEntries{first: e.first, entries: slices.Clone(e.entries)}
 	}
@@ -372,6 +374,15 @@ func (s *memStore) Commit(_ context.Context, c *store.Commit) error {
 		r.buckets[c.Job] = slices.DeleteFunc(r.buckets[c.Job], func(b store.BucketRow) bool { return b.Interim })
 		r.records[c.Job] = slices.DeleteFunc(r.records[c.Job], func(b store.RecordRow) bool { return b.Interim })
 		r.influencers[c.Job] = slices.DeleteFunc(r.influencers[c.Job], func(b store.InfluencerRow) bool { return b.Interim })
+	}
+	if c.DropFrom {
+		r.buckets[c.Job] = slices.DeleteFunc(r.buckets[c.Job], func(b store.BucketRow) bool { return b.StartMs >= c.DropFromMs })
+		r.records[c.Job] = slices.DeleteFunc(r.records[c.Job], func(b store.RecordRow) bool { return b.StartMs >= c.DropFromMs })
+		r.influencers[c.Job] = slices.DeleteFunc(r.influencers[c.Job], func(b store.InfluencerRow) bool { return b.StartMs >= c.DropFromMs })
+		for i := range r.buckets[c.Job] {
+			b := &r.buckets[c.Job][i]
+			b.Run = min(b.Run, (c.DropFromMs-b.StartMs+b.SpanMs-1)/b.SpanMs)
+		}
 	}
 	for _, b := range c.Buckets {
 		for _, have := range r.buckets[c.Job] {

@@ -287,7 +287,7 @@ func (m *Manager) RevertModel(ctx context.Context, id, snapshot string, drop boo
 		}
 		plan.snapshot = *s
 	}
-	r, err := j.beginReverting(plan)
+	r, err := j.beginErrand("reverted", "Can only revert to a model snapshot when the job is closed.", func(r *runner) { r.revert = plan })
 	if err != nil {
 		return nil, err
 	}
@@ -302,21 +302,22 @@ func (m *Manager) RevertModel(ctx context.Context, id, snapshot string, drop boo
 	return &plan.snapshot.ModelSnapshot, nil
 }
 
-// beginReverting starts a runner that reverts and ends.
-func (j *job) beginReverting(plan *revert) (*runner, error) {
+// beginErrand starts a runner that changes a closed job and ends. doing says what
+// becomes of the job meanwhile, refusal why it cannot be unless it is closed.
+func (j *job) beginErrand(doing, refusal string, set func(*runner)) (*runner, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	switch {
 	case j.m.leaving.Load():
 		return nil, stopping(j.id)
 	case j.changing != "":
-		return nil, conflict(j.id, "cannot revert job [%s] because it is being %s", j.id, j.changing)
+		return nil, conflict(j.id, "job [%s] cannot be %s because it is being %s", j.id, doing, j.changing)
 	case j.state != closed:
-		return nil, conflict(j.id, "Can only revert to a model snapshot when the job is closed.")
+		return nil, conflict(j.id, "%s", refusal)
 	}
-	j.state, j.changing = closing, "reverted"
+	j.state, j.changing = closing, doing
 	r := newRunner(j, false)
-	r.revert = plan
+	set(r)
 	j.run.Store(r)
 	go r.work()
 	return r, nil

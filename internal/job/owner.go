@@ -273,6 +273,11 @@ func (r *runner) apply(position uint64, en *entry.Entry, it *item) (applied engi
 		}
 		return applied, guarded(position, func() error { return r.applyRevert(position, en) })
 	}
+	if en.Kind == entry.Rework {
+		keep := position > r.handled.Load()
+		it.drop, it.dropFromMs, it.rework = keep, en.TimeMs, keep
+		return applied, guarded(position, func() error { return r.applyRework(position, en, it, keep) })
+	}
 	finals, bytes, began := len(it.finals), it.bytes, time.Now()
 	err = guarded(position, func() error {
 		var err error

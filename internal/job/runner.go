@@ -8,6 +8,7 @@ import (
 
 	"tidemark/engine"
 	"tidemark/engine/entry"
+	"tidemark/engine/spec"
 	"tidemark/internal/store"
 )
 
@@ -33,6 +34,9 @@ type runner struct {
 	recovers bool
 	// revert, if set, is all that the runner is for.
 	revert *revert
+	// told, if set, are events for the past of a closed job, and all that the
+	// runner is for.
+	told []spec.Event
 	// open is set once data and flushes are taken.
 	open atomic.Bool
 	// started is closed when the job is open, or when opening it failed and
@@ -66,8 +70,14 @@ type runner struct {
 	// blocked holds why results cannot be committed now; nil: they can.
 	blocked atomic.Pointer[Error]
 
+	// reworks are those that this runner did or did again.
+	reworksMu sync.Mutex
+	reworks   []rework
+
 	// The rest belongs to the owner.
-	eng *engine.Engine
+	// left are log positions that a replay leaves out.
+	left []uint64
+	eng  *engine.Engine
 	// end is the position of the last entry that was handed to the log.
 	end uint64
 	// cautious makes the next append wait for its ticket before the engine
@@ -160,15 +170,23 @@ func (r *runner) wasStarted() bool {
 // start brings the engine to the end of the log and opens the job. It reports
 // whether the runner goes on.
 func (r *runner) start() bool {
-	if r.revert != nil {
+	if r.revert != nil || r.told != nil {
 		defer r.j.endChange()
 	}
 	if err := r.load(); err != nil {
 		r.startErr = r.cannotLoad(err)
 		return false
 	}
-	if r.revert != nil {
+	switch {
+	case r.revert != nil:
 		r.goBack()
+		return false
+	case r.told != nil:
+		r.outcome = closed
+		answer := make(chan error, 1)
+		if applied, _ := r.applyToPast(r.told, nil, func(err error) { answer <- err }); applied {
+			r.startErr = <-answer
+		}
 		return false
 	}
 	if r.recovers && r.wasClosed() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -197,10 +198,12 @@ func (r *runner) retire() error {
 	if err != nil || len(list) < keepSnapshots {
 		return err
 	}
-	err = r.m.opt.Log.Trim(ctx, r.j.num, list[keepSnapshots-1].Position+1)
+	oldest := list[keepSnapshots-1].Position
+	bases := r.reworkBases(oldest)
+	err = r.m.opt.Log.Trim(ctx, r.j.num, slices.Min(append(bases, oldest))+1)
 	for _, old := range list[keepSnapshots:] {
 		var meta snapshotMeta
-		if json.Unmarshal(old.Meta, &meta) == nil && (meta.Kept || meta.Retain) && meta.Figures != nil {
+		if slices.Contains(bases, old.Position) || json.Unmarshal(old.Meta, &meta) == nil && (meta.Kept || meta.Retain) && meta.Figures != nil {
 			continue
 		}
 		err = errors.Join(err, r.m.opt.Store.DeleteSnapshot(ctx, r.j.num, old.Position))

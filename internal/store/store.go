@@ -169,8 +169,10 @@ type Commit struct {
 	Categories  []CategoryRow
 	Others      []OtherRow
 	// DropFrom removes every result that starts at or after DropFromMs first.
-	DropFrom   bool
-	DropFromMs int64
+	// With KeepForecasts those stay.
+	DropFrom      bool
+	DropFromMs    int64
+	KeepForecasts bool
 	// State, Stamps and Stats replace the row's values unless empty.
 	State         State
 	Stamps, Stats []byte

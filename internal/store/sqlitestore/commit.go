@@ -25,7 +25,7 @@ func (s *Store) Commit(ctx context.Context, c *store.Commit) error {
 			}
 		}
 		if c.DropFrom {
-			if err := s.dropFrom(ctx, c.Job, c.DropFromMs); err != nil {
+			if err := s.dropFrom(ctx, c.Job, c.DropFromMs, c.KeepForecasts); err != nil {
 				return err
 			}
 		}

@@ -57,11 +57,14 @@ func (s *Store) DropOthers(ctx context.Context, job uint64, kind, prefix string)
 }
 
 // dropFrom removes the results that start at or after a time.
-func (s *Store) dropFrom(ctx context.Context, job uint64, fromMs int64) error {
+func (s *Store) dropFrom(ctx context.Context, job uint64, fromMs int64, keepForecasts bool) error {
 	for _, table := range resultTables {
 		where := fmt.Sprintf("job = ? AND start >= %d", fromMs)
 		if table == "others" {
 			where += " AND kind NOT IN ('model_snapshot', 'model_forecast_request_stats', 'other')"
+			if keepForecasts {
+				where += " AND kind <> 'model_forecast'"
+			}
 		}
 		if _, err := s.deleteResults(ctx, table, where, job, math.MaxInt32); err != nil {
 			return err
