@@ -160,12 +160,12 @@ var commonQuery = []string{"pretty", "human", "filter_path", "error_trace", "for
 // routes finds rows by the number of segments and their texts. Nothing is ever
 // redirected: a path with an empty segment is another path.
 type routes struct {
-	all    []route
+	rows   []route
 	bySize map[int][]*route
 }
 
 func newRoutes(table []route) *routes {
-	t := &routes{all: table, bySize: map[int][]*route{}}
+	t := &routes{rows: table, bySize: map[int][]*route{}}
 	for i := range table {
 		r := &table[i]
 		r.segments = strings.Split(r.path[1:], "/")

@@ -363,8 +363,8 @@ func keysOf(m map[string]any) func(func(string) bool) {
 func TestBadInputOnEveryRoute(t *testing.T) {
 	w := &walker{rig: newRig(t, Options{MaxUploadBytes: 1 << 20})}
 	w.world()
-	for i := range w.routes.all {
-		r := &w.routes.all[i]
+	for i := range w.routes.rows {
+		r := &w.routes.rows[i]
 		if strings.HasPrefix(r.path, oldPrefix) {
 			continue // The same handlers again.
 		}
@@ -412,8 +412,8 @@ func TestBadInputOnEveryRoute(t *testing.T) {
 func FuzzRequests(f *testing.F) {
 	w := &walker{rig: newRig(f, Options{MaxUploadBytes: 1 << 16})}
 	w.world()
-	for i := range w.routes.all {
-		r := &w.routes.all[i]
+	for i := range w.routes.rows {
+		r := &w.routes.rows[i]
 		query := ""
 		if i%3 == 0 && len(r.query) > 0 {
 			query = "?" + r.query[i%len(r.query)] + "=1"
