@@ -4,13 +4,13 @@ import "time"
 
 // OverallBucket is the score of several jobs in one interval.
 type OverallBucket struct {
-	ResultType string `json:"result_type"`
 	Timestamp  Millis `json:"timestamp"`
 	BucketSpan int64  `json:"bucket_span"` // seconds
 	// OverallScore is the mean of the highest scores of the worst jobs.
 	OverallScore float64      `json:"overall_score"`
 	Jobs         []OverallJob `json:"jobs"`
 	IsInterim    bool         `json:"is_interim"`
+	ResultType   string       `json:"result_type"`
 }
 
 // OverallJob is one job's part in an OverallBucket.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"tidemark/internal/document"
 	"tidemark/internal/store"
 	"tidemark/wire"
 	"tidemark/wire/strict"
@@ -125,14 +126,16 @@ func (q *request) list(name string, p store.Page) {
 	q.send(http.StatusOK, b)
 }
 
-func getRecords(q *request) error { return q.simple("records", "record_score", q.h.opt.Jobs.Records) }
+func getRecords(q *request) error {
+	return q.simple("records", "record_score", q.h.opt.Jobs.Records, document.CompleteRecord)
+}
 
 func getInfluencers(q *request) error {
-	return q.simple("influencers", "influencer_score", q.h.opt.Jobs.Influencers)
+	return q.simple("influencers", "influencer_score", q.h.opt.Jobs.Influencers, document.CompleteInfluencer)
 }
 
 // simple answers with records or influencers, by default the worst first.
-func (q *request) simple(name, scoreName string, read func(context.Context, string, store.Query) (store.Page, error)) error {
+func (q *request) simple(name, scoreName string, read func(context.Context, string, store.Query) (store.Page, error), complete func([]byte) []byte) error {
 	s, err := q.readSearch(scoreName)
 	if err != nil {
 		return err
@@ -144,6 +147,9 @@ func (q *request) simple(name, scoreName string, read func(context.Context, stri
 	p, err := page(q.Context(), q.id(), query, read)
 	if err != nil {
 		return err
+	}
+	for i := range p.Docs {
+		p.Docs[i] = complete(p.Docs[i])
 	}
 	q.list(name, p)
 	return nil
@@ -193,11 +199,13 @@ func (q *request) buckets(s *search, query store.Query) error {
 		return &wire.Refusal{Status: 404, Type: wire.TypeNotFound,
 			Reason: "Could not find requested buckets: no bucket of job [" + wire.Clip(q.id()) + "] starts at [" + wire.Clip(s.timestamp) + "]"}
 	}
-	if s.expand {
-		for i := range p.Docs {
-			if p.Docs[i], err = q.expand(p.Docs[i]); err != nil {
-				return err
-			}
+	for i := range p.Docs {
+		p.Docs[i] = document.CompleteBucket(p.Docs[i])
+		if !s.expand {
+			continue
+		}
+		if p.Docs[i], err = q.expand(p.Docs[i], query.ExcludeInterim); err != nil {
+			return err
 		}
 	}
 	q.list("buckets", p)
@@ -208,7 +216,7 @@ var eventCount = []byte(`,"event_count":`)
 
 // expand adds a bucket's anomaly records to its document, the least probable
 // first.
-func (q *request) expand(doc []byte) ([]byte, error) {
+func (q *request) expand(doc []byte, excludeInterim bool) ([]byte, error) {
 	var b struct {
 		Timestamp int64 `json:"timestamp"`
 	}
@@ -216,7 +224,10 @@ func (q *request) expand(doc []byte) ([]byte, error) {
 		return nil, err
 	}
 	records, err := q.h.opt.Jobs.Records(q.Context(), q.id(), store.Query{
-		StartMs: b.Timestamp, EndMs: b.Timestamp + 1, HasStart: true, HasEnd: true, Sort: "probability", Size: wire.MaxPage})
+		StartMs: b.Timestamp, EndMs: b.Timestamp + 1, HasStart: true, HasEnd: true, Sort: "probability", Size: wire.MaxPage, ExcludeInterim: excludeInterim})
+	for i := range records.Docs {
+		records.Docs[i] = document.CompleteRecord(records.Docs[i])
+	}
 	// Inside a string every quote has a backslash before it, so that only the
 	// member's name can match.
 	at := bytes.Index(doc, eventCount)

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"tidemark/engine/result"
 	"tidemark/engine/spec"
@@ -374,6 +375,55 @@ var reserved = func() map[string]bool {
 	}
 	return names
 }()
+
+// Members that result documents always have, with what stands for those that a
+// document from elsewhere lacks.
+var (
+	bucketMembers     = []string{`"anomaly_score":0.0`, `"bucket_span":0`, `"initial_anomaly_score":0.0`, `"event_count":0`, `"is_interim":false`, `"bucket_influencers":[]`, `"processing_time_ms":0`}
+	recordMembers     = []string{`"probability":0.0`, `"record_score":0.0`, `"initial_record_score":0.0`, `"bucket_span":0`, `"detector_index":0`, `"is_interim":false`}
+	influencerMembers = []string{`"influencer_score":0.0`, `"initial_influencer_score":0.0`, `"probability":0.0`, `"bucket_span":0`, `"is_interim":false`}
+)
+
+// CompleteBucket, CompleteRecord and CompleteInfluencer return a document with all
+// members that clients rely on. Those that this system wrote have them already.
+func CompleteBucket(doc []byte) []byte { return complete(doc, bucketMembers) }
+
+// CompleteRecord is like CompleteBucket.
+func CompleteRecord(doc []byte) []byte { return complete(doc, recordMembers) }
+
+// CompleteInfluencer is like CompleteBucket.
+func CompleteInfluencer(doc []byte) []byte { return complete(doc, influencerMembers) }
+
+func complete(doc []byte, members []string) []byte {
+	out := doc
+	for _, m := range members {
+		name := m[:strings.IndexByte(m, ':')+1]
+		// Inside a string every quote has a backslash before it, so that only a
+		// member's name can match.
+		if len(out) > 2 && !bytes.Contains(doc, []byte(name)) {
+			out = append(append(append([]byte{}, out[:len(out)-1]...), ','), m...)
+			out = append(out, '}')
+		}
+	}
+	return out
+}
+
+// objects are the reserved members that hold objects: nothing is sorted by them.
+var objects = map[string]bool{"bucket_influencers": true, "records": true, "causes": true, "influencers": true, "geo_results": true, "anomaly_score_explanation": true}
+
+// Sortable reports whether results of a job can be sorted by a member of their
+// documents: one that the API defines, or a field of the job's analysis.
+func Sortable(job *wire.Job, name string) bool {
+	if reserved[name] {
+		return !objects[name]
+	}
+	for i := range job.AnalysisConfig.Detectors {
+		if d := &job.AnalysisConfig.Detectors[i]; name != "" && (name == d.ByFieldName || name == d.OverFieldName || name == d.PartitionFieldName) {
+			return true
+		}
+	}
+	return slices.Contains(job.AnalysisConfig.Influencers, name)
+}
 
 var timestampName = []byte(`"timestamp":`)
 

@@ -5,13 +5,13 @@ package index
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/google/uuid"
 
 	"tidemark/internal/docs"
 	"tidemark/internal/job"
@@ -383,7 +383,7 @@ func (x *Index) Apply(ctx context.Context, ops []Op) ([]Outcome, error) {
 func (x *Index) result(ctx context.Context, jobID string, op *Op) (o docs.Outcome) {
 	o = docs.Outcome{ID: op.ID, Version: 1}
 	if o.ID == "" {
-		o.ID = fmt.Sprintf("%s_written_%d", jobID, x.now().UnixNano())
+		o.ID = jobID + "_written_" + strings.ReplaceAll(uuid.NewString(), "-", "")[:20]
 	}
 	switch {
 	case op.Remove:

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"tidemark/internal/document"
 	"tidemark/internal/query"
@@ -178,6 +180,10 @@ func written(docID string, doc []byte) (store.Written, error) {
 	at, _ := query.Millis(doc, "timestamp")
 	if _, isNumber := d.Timestamp.(float64); !isNumber && at != 0 {
 		doc = withMillis(doc, at)
+	}
+	// The store and the result endpoints look for members in compact text.
+	if compact := jsontext.Value(slices.Clone(doc)); compact.Compact() == nil {
+		doc = compact
 	}
 	spanMs, logProb := int64(d.SpanS*1000), math.Log(d.Probability)
 	if math.IsNaN(logProb) || math.IsInf(logProb, 0) {

@@ -462,7 +462,7 @@ func (s *memStore) AllShared(context.Context) (list []store.Shared, err error) {
 
 func (s *memStore) Others(context.Context, uint64, string) ([]store.OtherRow, error) { return nil, nil }
 
-func (s *memStore) Scores(context.Context, uint64, int64, int64, func(store.ScoreRow)) error {
+func (s *memStore) Scores(context.Context, []uint64, int64, int64, func(uint64, store.ScoreRow) error) error {
 	return nil
 }
 

@@ -2,9 +2,10 @@ package job
 
 import (
 	"context"
-	"maps"
+	"errors"
 	"math"
 	"slices"
+	"strings"
 
 	"tidemark/internal/store"
 	"tidemark/wire"
@@ -24,19 +25,8 @@ type OverallQuery struct {
 	AllowNoMatch   bool
 }
 
-// maxOverall bounds the intervals of an answer, and maxInner those that are looked
-// at for it.
-const (
-	maxOverall = 10_000
-	maxInner   = 4_000_000
-)
-
-// interval is what is known of one interval.
-type interval struct {
-	scores  map[string]float64 // highest of each job
-	interim bool
-	score   float64 // highest of the intervals of the longest bucket in it
-}
+// maxOverall bounds the intervals of an answer.
+const maxOverall = 10_000
 
 // Overall returns the scores of the jobs that an expression chooses, per interval.
 func (m *Manager) Overall(ctx context.Context, expr string, q OverallQuery) ([]wire.OverallBucket, error) {
@@ -44,115 +34,163 @@ func (m *Manager) Overall(ctx context.Context, expr string, q OverallQuery) ([]w
 	if err != nil {
 		return nil, err
 	}
-	longest := int64(0)
-	for _, j := range jobs {
-		if s := j.conf.Load().spec; s != nil {
-			longest = max(longest, s.BucketSpanMs)
+	s := sweep{q: q, ids: map[uint64]string{}}
+	nums := make([]uint64, len(jobs))
+	for i, j := range jobs {
+		nums[i], s.ids[j.num] = j.num, j.id
+		if sp := j.conf.Load().spec; sp != nil {
+			s.inner = max(s.inner, sp.BucketSpanMs)
 		}
 	}
-	if longest == 0 {
+	if s.inner == 0 {
 		return nil, nil
 	}
-	if q.SpanMs == 0 {
-		q.SpanMs = longest
+	if s.q.SpanMs == 0 {
+		s.q.SpanMs = s.inner
 	}
-	if q.SpanMs < longest {
-		return nil, &Error{Fault: BadRequest, Reason: "Param [bucket_span] must be greater or equal to the max bucket_span [" + wire.FormatMillis(longest) + "]"}
+	if s.q.SpanMs < s.inner {
+		return nil, &Error{Fault: BadRequest, Reason: "Param [bucket_span] must be greater or equal to the max bucket_span [" + wire.FormatMillis(s.inner) + "]"}
 	}
-	from, to := int64(math.MinInt64), int64(math.MaxInt64)
+	s.from, s.to = math.MinInt64, math.MaxInt64
 	if q.HasFrom {
-		from = (q.FromMs + q.SpanMs - 1) / q.SpanMs * q.SpanMs
+		s.from = (q.FromMs + s.q.SpanMs - 1) / s.q.SpanMs * s.q.SpanMs
 	}
 	if q.HasTo {
-		to = q.ToMs / q.SpanMs * q.SpanMs
+		s.to = q.ToMs / s.q.SpanMs * s.q.SpanMs
 	}
-	inner := map[int64]*interval{}
-	for _, j := range jobs {
-		if err := j.scores(ctx, q, longest, from, to, inner); err != nil {
-			return nil, err
-		}
+	err = m.opt.Store.Scores(ctx, nums, s.from, s.to, s.add)
+	if err == nil {
+		err = s.until(math.MaxInt64)
 	}
-	return overallBuckets(merge(inner, longest, q), q)
+	if err == nil {
+		err = s.close()
+	}
+	var refused *Error
+	if errors.As(err, &refused) {
+		return nil, refused
+	}
+	return s.list, err
 }
 
-// scores adds a job's highest score of every interval of the longest bucket.
-func (j *job) scores(ctx context.Context, q OverallQuery, longest, from, to int64, inner map[int64]*interval) error {
-	tooMany := false
-	err := j.m.opt.Store.Scores(ctx, j.num, from, to, func(r store.ScoreRow) {
-		if r.Interim && q.ExcludeInterim || tooMany {
-			return
+// sweep goes through the scores of all jobs by time, an interval of the longest
+// bucket at a time, and holds only what reaches into the present one. Intervals
+// in which nothing begins or ends are equal, however many there are.
+type sweep struct {
+	q        OverallQuery
+	ids      map[uint64]string
+	inner    int64 // length of an interval, ms
+	from, to int64
+	// at is the number of the present interval, active what reaches into it.
+	at     int64
+	active []activeRow
+	// outer is the answer's interval under way, if any.
+	outer  *wire.OverallBucket
+	scores map[string]float64
+	list   []wire.OverallBucket
+}
+
+// activeRow is a job's score for the intervals up to last.
+type activeRow struct {
+	job  string
+	row  store.ScoreRow
+	last int64
+}
+
+// add takes the next row.
+func (s *sweep) add(num uint64, r store.ScoreRow) error {
+	if r.Interim && s.q.ExcludeInterim {
+		return nil
+	}
+	first, end := max(r.StartMs, s.from), min(r.StartMs+r.Run*r.SpanMs, s.to)
+	if first >= end {
+		return nil
+	}
+	at := first / s.inner
+	if err := s.until(at); err != nil {
+		return err
+	}
+	s.at = at
+	s.active = append(s.active, activeRow{job: s.ids[num], row: r, last: (end - 1) / s.inner})
+	return nil
+}
+
+// until handles the intervals before number end.
+func (s *sweep) until(end int64) error {
+	for s.at < end && len(s.active) > 0 {
+		same := end - 1
+		for i := range s.active {
+			same = min(same, s.active[i].last)
 		}
-		first, last := max(r.StartMs, from), min(r.StartMs+r.Run*r.SpanMs, to)-1
-		for at := first / longest; at <= last/longest; at++ {
-			x := inner[at]
-			if x == nil {
-				if tooMany = len(inner) >= maxInner; tooMany {
-					return
-				}
-				x = &interval{scores: map[string]float64{}}
-				inner[at] = x
+		if err := s.intervals(s.at, same); err != nil {
+			return err
+		}
+		s.at = same + 1
+		s.active = slices.DeleteFunc(s.active, func(a activeRow) bool { return a.last < s.at })
+	}
+	return nil
+}
+
+// intervals adds those from number first to last, which have the same scores.
+func (s *sweep) intervals(first, last int64) error {
+	scores, interim := map[string]float64{}, false
+	for i := range s.active {
+		a := &s.active[i]
+		scores[a.job] = max(scores[a.job], a.row.Score)
+		interim = interim || a.row.Interim
+	}
+	score := topMean(scores, s.q.TopN)
+	for at := first; at <= last; {
+		start := at * s.inner / s.q.SpanMs * s.q.SpanMs
+		if s.outer == nil || int64(s.outer.Timestamp) != start {
+			if err := s.close(); err != nil {
+				return err
 			}
-			x.scores[j.id] = max(x.scores[j.id], r.Score)
-			x.interim = x.interim || r.Interim
+			s.outer = &wire.OverallBucket{ResultType: "overall_bucket", Timestamp: wire.Millis(start), BucketSpan: s.q.SpanMs / 1000}
+			s.scores = map[string]float64{}
 		}
-	})
-	if err == nil && tooMany {
-		err = tooManyIntervals()
+		s.outer.OverallScore, s.outer.IsInterim = max(s.outer.OverallScore, score), s.outer.IsInterim || interim
+		for id, x := range scores {
+			s.scores[id] = max(s.scores[id], x)
+		}
+		// The rest of an interval of the answer adds nothing new, nor do whole
+		// ones whose score nobody asked for.
+		at = (start + s.q.SpanMs + s.inner - 1) / s.inner
+		if last > at && score < s.q.MinScore {
+			at = max(at, last*s.inner/s.q.SpanMs*s.q.SpanMs/s.inner)
+		}
 	}
-	return err
+	return nil
 }
 
-func tooManyIntervals() *Error {
-	return &Error{Fault: BadRequest, Reason: "Unable to return more than [10000] results; please use parameters [start] and [end] to limit the time range"}
-}
-
-// merge makes intervals of the asked length of those of the longest bucket: the
-// highest score of them.
-func merge(inner map[int64]*interval, longest int64, q OverallQuery) map[int64]*interval {
-	outer := map[int64]*interval{}
-	for _, at := range slices.Sorted(maps.Keys(inner)) {
-		x := inner[at]
-		start := at * longest / q.SpanMs * q.SpanMs
-		y := outer[start]
-		if y == nil {
-			y = &interval{scores: map[string]float64{}}
-			outer[start] = y
-		}
-		for _, id := range slices.Sorted(maps.Keys(x.scores)) {
-			y.scores[id] = max(y.scores[id], x.scores[id])
-		}
-		y.score = max(y.score, topMean(x.scores, q.TopN))
-		y.interim = y.interim || x.interim
+// close adds the interval of the answer that was under way to it.
+func (s *sweep) close() error {
+	b := s.outer
+	s.outer = nil
+	if b == nil || b.OverallScore < s.q.MinScore {
+		return nil
 	}
-	return outer
+	if len(s.list) == maxOverall {
+		return &Error{Fault: BadRequest, Reason: "Unable to return more than [10000] results; please use parameters [start] and [end] to limit the time range"}
+	}
+	for id, x := range s.scores {
+		b.Jobs = append(b.Jobs, wire.OverallJob{JobID: id, MaxAnomalyScore: x})
+	}
+	slices.SortFunc(b.Jobs, func(x, y wire.OverallJob) int { return strings.Compare(x.JobID, y.JobID) })
+	s.list = append(s.list, *b)
+	return nil
 }
 
 // topMean is the mean of the n highest scores.
 func topMean(scores map[string]float64, n int) float64 {
-	list := slices.Sorted(maps.Values(scores))
+	list := make([]float64, 0, len(scores))
+	for _, x := range scores {
+		list = append(list, x)
+	}
+	slices.Sort(list)
 	list = list[max(0, len(list)-n):]
 	sum := 0.0
-	for _, s := range list {
-		sum += s
+	for _, x := range list {
+		sum += x
 	}
 	return sum / float64(max(len(list), 1))
-}
-
-func overallBuckets(outer map[int64]*interval, q OverallQuery) ([]wire.OverallBucket, error) {
-	list := []wire.OverallBucket{}
-	for _, start := range slices.Sorted(maps.Keys(outer)) {
-		x := outer[start]
-		if x.score < q.MinScore {
-			continue
-		}
-		if len(list) == maxOverall {
-			return nil, tooManyIntervals()
-		}
-		b := wire.OverallBucket{ResultType: "overall_bucket", Timestamp: wire.Millis(start), BucketSpan: q.SpanMs / 1000, OverallScore: x.score, IsInterim: x.interim}
-		for _, id := range slices.Sorted(maps.Keys(x.scores)) {
-			b.Jobs = append(b.Jobs, wire.OverallJob{JobID: id, MaxAnomalyScore: x.scores[id]})
-		}
-		list = append(list, b)
-	}
-	return list, nil
 }

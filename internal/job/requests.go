@@ -7,6 +7,7 @@ import (
 
 	"tidemark/engine/entry"
 	"tidemark/engine/record"
+	"tidemark/internal/document"
 	"tidemark/internal/ingest"
 	"tidemark/internal/store"
 )
@@ -246,5 +247,6 @@ func (m *Manager) query(ctx context.Context, id string, q store.Query,
 	if err != nil {
 		return store.Page{}, err
 	}
+	q.SortDocument = document.Sortable(j.conf.Load().wire, q.Sort)
 	return read(ctx, j.num, q)
 }

@@ -185,10 +185,11 @@ type Query struct {
 	MinScore         float64
 	ExcludeInterim   bool
 	Sort             string // wire field name; empty: the endpoint's default
-	Desc             bool
-	From, Size       int
-	// Field and Value narrow influencers; unused elsewhere.
-	Field, Value string
+	// SortDocument lets Sort name any member of the documents, at the cost of
+	// reading each of them.
+	SortDocument bool
+	Desc         bool
+	From, Size   int
 }
 
 // Page is an answer: how many match in all, and the documents of the page.
@@ -236,8 +237,9 @@ type Store interface {
 	Records(ctx context.Context, job uint64, q Query) (Page, error)
 	Influencers(ctx context.Context, job uint64, q Query) (Page, error)
 
-	// Scores calls visit with the rows that touch [fromMs, toMs), by time.
-	Scores(ctx context.Context, job uint64, fromMs, toMs int64, visit func(ScoreRow)) error
+	// Scores calls visit with the rows of the jobs that touch [fromMs, toMs), by
+	// time, until it returns an error, which Scores then wraps.
+	Scores(ctx context.Context, jobs []uint64, fromMs, toMs int64, visit func(job uint64, r ScoreRow) error) error
 	// Categories returns categories by ID, ascending.
 	Categories(ctx context.Context, job uint64, q CategoryQuery) (Page, error)
 

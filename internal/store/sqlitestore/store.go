@@ -38,7 +38,7 @@ type Store struct {
 var _ store.Store = (*Store)(nil)
 
 // formatVersion is the version of main.db's tables and of snapshot files.
-const formatVersion = 3
+const formatVersion = 4
 
 // readers is how many queries run side by side.
 const readers = 4
@@ -65,6 +65,7 @@ CREATE TABLE buckets (
 	run INTEGER NOT NULL, score REAL NOT NULL, events INTEGER NOT NULL, interim INTEGER NOT NULL,
 	PRIMARY KEY (job, start, id)) WITHOUT ROWID;
 CREATE INDEX buckets_interim ON buckets (job) WHERE interim = 1;
+CREATE INDEX buckets_runs ON buckets (job, start) WHERE run > 1;
 CREATE TABLE records (
 	job INTEGER NOT NULL, start INTEGER NOT NULL, id INTEGER NOT NULL, span INTEGER NOT NULL,
 	score REAL NOT NULL, log_prob REAL NOT NULL, detector INTEGER NOT NULL, interim INTEGER NOT NULL,
@@ -95,7 +96,7 @@ CREATE TABLE snapshots (
 	job INTEGER NOT NULL, position INTEGER NOT NULL, bytes INTEGER NOT NULL, create_ms INTEGER NOT NULL,
 	build TEXT NOT NULL, meta BLOB NOT NULL, crc INTEGER NOT NULL,
 	PRIMARY KEY (job, position)) WITHOUT ROWID;
-INSERT INTO meta VALUES ('format', 3), ('syncs', 0);
+INSERT INTO meta VALUES ('format', 4), ('syncs', 0);
 `
 
 // Open opens the store in a directory, which is made if it does not exist.
@@ -106,7 +107,7 @@ func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
 	s := &Store{dir: dir, path: filepath.Join(dir, "main.db"), synced: true}
 	var err error
 	if s.file, err = sqlite.Open(ctx, s.path, sqlite.Options{
-		PageBytes: pageBytes, CheckpointPages: checkpointPages, MaxBytes: opt.MaxBytes, Readers: readers, Schema: schema, Format: formatVersion,
+		PageBytes: pageBytes, CheckpointPages: checkpointPages, MaxBytes: opt.MaxBytes, Readers: readers, Schema: schema + countSchema(), Format: formatVersion,
 	}); err != nil {
 		return nil, s.explain(err)
 	}

@@ -21,7 +21,7 @@ type Open func(t testing.TB, place string) store.Store
 // Run runs every test against stores that open makes.
 func Run(t *testing.T, open Open) {
 	for name, test := range map[string]func(*testing.T, Open){
-		"jobs": jobs, "commit": commit, "runs": runs, "records": records, "influencers": influencers, "categories": categories, "shared": shared, "scores": scores,
+		"jobs": jobs, "commit": commit, "runs": runs, "records": records, "influencers": influencers, "categories": categories, "shared": shared, "scores": scores, "counting": counting,
 		"interim": interim, "snapshots": snapshots, "purge": purge, "merged runs": mergedRuns,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open) })
@@ -282,17 +282,28 @@ func scores(t *testing.T, open Open) {
 	ctx := context.Background()
 	s := open(t, t.TempDir())
 	defer s.Close()
-	num := newJob(t, s, "j")
+	num, other := newJob(t, s, "j"), newJob(t, s, "k")
 	row := func(start, run int64, score float64, interim bool) store.BucketRow {
 		return store.BucketRow{StartMs: start * span, SpanMs: span, Run: run, Score: score, Interim: interim, Doc: []byte("{}")}
 	}
 	must(t, s.Commit(ctx, &store.Commit{Job: num, Buckets: []store.BucketRow{row(1, 1, 5, false), row(2, 10, 0, false), row(12, 1, 50, false), row(13, 1, 7, true)}}))
+	must(t, s.Commit(ctx, &store.Commit{Job: other, Buckets: []store.BucketRow{row(11, 1, 9, false), row(14, 1, 0, false)}}))
 	var have []string
-	must(t, s.Scores(ctx, num, 5*span, 14*span, func(r store.ScoreRow) {
-		have = append(have, fmt.Sprintf("%d+%d=%v,%v", r.StartMs/span, r.Run, r.Score, r.Interim))
-	}))
-	if got := strings.Join(have, " "); got != "2+10=0,false 12+1=50,false 13+1=7,true" {
+	visit := func(job uint64, r store.ScoreRow) error {
+		have = append(have, fmt.Sprintf("%d:%d+%d=%v,%v", job-num, r.StartMs/span, r.Run, r.Score, r.Interim))
+		return nil
+	}
+	must(t, s.Scores(ctx, []uint64{num}, 5*span, 14*span, visit))
+	if got := strings.Join(have, " "); got != "0:2+10=0,false 0:12+1=50,false 0:13+1=7,true" {
 		t.Error(got)
+	}
+	have = nil
+	must(t, s.Scores(ctx, []uint64{num, other}, 5*span, 14*span, visit))
+	if got := strings.Join(have, " "); got != "0:2+10=0,false 1:11+1=9,false 0:12+1=50,false 0:13+1=7,true" {
+		t.Error(got)
+	}
+	if err := s.Scores(ctx, []uint64{num}, 0, 14*span, func(uint64, store.ScoreRow) error { return io.EOF }); !errors.Is(err, io.EOF) {
+		t.Errorf("a visit that ends it: %v", err)
 	}
 }
 
@@ -349,8 +360,8 @@ func influencers(t *testing.T, open Open) {
 	if have := page(t, p, err); have != "3: host=b user=a host=a" {
 		t.Error(have)
 	}
-	p, err = s.Influencers(ctx, num, store.Query{Size: 9, Field: "host", Value: "a"})
-	if have := page(t, p, err); have != "1: host=a" {
+	p, err = s.Influencers(ctx, num, store.Query{Size: 9, Sort: "influencer_field_value", HasEnd: true, EndMs: 2 * span})
+	if have := page(t, p, err); have != "2: host=a host=b" {
 		t.Error(have)
 	}
 }
