@@ -82,7 +82,7 @@ func TestClientAsksEveryRoute(t *testing.T) {
 		if old {
 			root = oldPrefix
 		}
-		for _, x := range server.routes.rows() {
+		for _, x := range server.routes.all() {
 			twin := strings.Replace(x, "GET ", "POST ", 1)
 			if strings.HasPrefix(x, "POST ") {
 				twin = strings.Replace(x, "POST ", "GET ", 1)
@@ -100,8 +100,8 @@ func TestClientAsksEveryRoute(t *testing.T) {
 	}
 }
 
-// rows lists the table's rows.
-func (t *routes) rows() (list []string) {
+// all lists the table's rows.
+func (t *routes) all() (list []string) {
 	for _, rows := range t.bySize {
 		for _, r := range rows {
 			list = append(list, r.method+" "+r.path)
