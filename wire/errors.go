@@ -22,6 +22,16 @@ const (
 	TypeParsing          ErrorType = "parsing_exception"                   // 400
 	TypeVersionConflict  ErrorType = "version_conflict_engine_exception"   // 409
 	TypeBadIndexName     ErrorType = "invalid_index_name_exception"        // 400
+	TypeMapperParsing    ErrorType = "mapper_parsing_exception"            // 400
+	TypeDocumentParsing  ErrorType = "document_parsing_exception"          // 400
+	TypeStrictMapping    ErrorType = "strict_dynamic_mapping_exception"    // 400
+	TypeDocumentMissing  ErrorType = "document_missing_exception"          // 404
+	TypeSearchPhase      ErrorType = "search_phase_execution_exception"    // 400, 404
+	TypeContextMissing   ErrorType = "search_context_missing_exception"    // 404
+	TypeQueryShard       ErrorType = "query_shard_exception"               // 400
+	TypeTooManyBuckets   ErrorType = "too_many_buckets_exception"          // 400
+	TypeCircuitBreaking  ErrorType = "circuit_breaking_exception"          // 429
+	TypeRejected         ErrorType = "es_rejected_execution_exception"     // 429
 	TypeStatus           ErrorType = "status_exception"                    // mostly 409, 429
 	TypeSecurity         ErrorType = "security_exception"                  // 401, 403
 	TypeException        ErrorType = "exception"                           // 500, 503

@@ -360,7 +360,7 @@ func catIndices(q *request) error {
 	if names == "" && q.query.Get("expand_wildcards") == "all" {
 		names = "*,.*"
 	}
-	list, err := q.h.opt.Index.Resolve(q.Context(), names, index.Options{AllowNone: true})
+	list, err := q.h.opt.Index.Resolve(names, index.Options{AllowNone: true})
 	if err != nil {
 		return err
 	}

@@ -120,7 +120,7 @@ func clusterHealth(q *request) error {
 		}
 	}
 	if names := q.values["index"]; names != "" {
-		if _, err := q.h.opt.Index.Resolve(q.Context(), names, index.Options{AllowNone: true}); err != nil {
+		if _, err := q.h.opt.Index.Resolve(names, index.Options{AllowNone: true}); err != nil {
 			return err
 		}
 	}

@@ -2,10 +2,11 @@ package api
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -13,6 +14,8 @@ import (
 
 	"tidemark/internal/docs"
 	"tidemark/internal/index"
+	"tidemark/internal/jsonscan"
+	"tidemark/internal/query"
 	"tidemark/wire"
 )
 
@@ -20,53 +23,39 @@ import (
 var (
 	unmatched  = []string{"ignore_unavailable", "allow_no_indices", "expand_wildcards", "ignore_throttled"}
 	writing    = []string{"refresh", "timeout", "wait_for_active_shards", "routing", "op_type", "pipeline", "require_alias", "master_timeout", "if_seq_no", "if_primary_term", "version", "version_type"}
-	searchOnly = []string{"size", "from", "sort", "track_total_hits", "rest_total_hits_as_int", "typed_keys", "_source", "_source_includes", "_source_excludes",
-		"request_cache", "preference", "routing", "search_type", "ccs_minimize_roundtrips", "max_concurrent_shard_requests", "batched_reduce_size",
-		"pre_filter_shard_size", "seq_no_primary_term", "version", "timeout", "allow_partial_search_results"}
+	lucene     = []string{"q", "df", "default_operator", "analyzer", "analyze_wildcard", "lenient"}
+	sourceOnly = []string{"_source", "_source_includes", "_source_excludes"}
+	searchOnly = slices.Concat(lucene, sourceOnly, []string{"size", "from", "sort", "track_total_hits", "rest_total_hits_as_int", "typed_keys",
+		"request_cache", "preference", "routing", "search_type", "ccs_minimize_roundtrips", "max_concurrent_shard_requests", "batched_reduce_size", "docvalue_fields", "stored_fields",
+		"pre_filter_shard_size", "seq_no_primary_term", "version", "timeout", "allow_partial_search_results", "scroll", "terminate_after", "track_scores", "explain", "stats"})
 )
 
 // documentRoutes are those of the document index.
 func documentRoutes() (list []route) {
-	search := slices.Concat(unmatched, searchOnly)
 	for _, at := range []string{"", "/{index}"} {
-		for _, method := range []string{"GET", "POST"} {
-			list = append(list,
-				route{method: method, path: at + "/_search", handle: searchDocs, query: search},
-				route{method: method, path: at + "/_count", handle: countDocs, query: append(slices.Clone(unmatched), "preference", "routing")},
-				route{method: method, path: at + "/_refresh", handle: refreshIndex, query: unmatched},
-				route{method: method, path: at + "/_flush", handle: refreshIndex, query: append(slices.Clone(unmatched), "force", "wait_if_ongoing")})
-		}
 		for _, method := range []string{"POST", "PUT"} {
-			list = append(list, route{method: method, path: at + "/_bulk", handle: bulkDocs, query: writing})
+			list = append(list, route{method: method, path: at + "/_bulk", handle: bulkDocs, query: slices.Concat(writing, sourceOnly, []string{"require_data_stream", "list_executed_pipelines"})})
+		}
+		for _, method := range []string{"GET", "POST"} {
+			list = append(list, route{method: method, path: at + "/_mget", handle: getMany, body: true, both: true, query: slices.Concat(sourceOnly, []string{"preference", "realtime", "refresh", "routing", "stored_fields"})})
 		}
 	}
 	for _, method := range []string{"PUT", "POST"} {
 		list = append(list,
 			route{method: method, path: "/{index}/_doc/{id}", handle: writeDoc, query: writing},
-			route{method: method, path: "/{index}/_create/{id}", handle: writeDoc, query: writing},
-			route{method: method, path: "/{index}/_mapping", handle: putMapping, query: append(slices.Clone(unmatched), writing...)})
+			route{method: method, path: "/{index}/_create/{id}", handle: writeDoc, query: writing})
 	}
 	for _, method := range []string{"GET", "HEAD"} {
 		list = append(list,
-			route{method: method, path: "/{index}", handle: getIndex, query: append(slices.Clone(unmatched), "master_timeout", "flat_settings", "include_defaults", "local", "features")},
-			route{method: method, path: "/{index}/_doc/{id}", handle: getDoc, query: []string{"_source", "_source_includes", "_source_excludes", "preference", "realtime", "refresh", "routing", "stored_fields"}},
-			route{method: method, path: "/{index}/_source/{id}", handle: getDoc, query: []string{"preference", "realtime", "refresh", "routing"}},
-			route{method: method, path: "/_alias/{name}", handle: getAlias, query: unmatched},
-			route{method: method, path: "/{index}/_alias/{name}", handle: getAlias, query: unmatched})
+			route{method: method, path: "/{index}/_doc/{id}", handle: getDoc, query: slices.Concat(sourceOnly, []string{"preference", "realtime", "refresh", "routing", "stored_fields", "version", "version_type"})},
+			route{method: method, path: "/{index}/_source/{id}", handle: getDoc, query: slices.Concat(sourceOnly, []string{"preference", "realtime", "refresh", "routing", "version", "version_type"})})
 	}
-	return append(list,
-		route{method: "POST", path: "/{index}/_pit", handle: openPit, query: append(slices.Clone(unmatched), "keep_alive", "preference", "routing")},
-		route{method: "DELETE", path: "/_pit", handle: closePit},
-		route{method: "PUT", path: "/{index}", handle: createIndex, query: []string{"wait_for_active_shards", "timeout", "master_timeout", "include_type_name"}},
-		route{method: "DELETE", path: "/{index}", handle: deleteIndex, query: append(slices.Clone(unmatched), "timeout", "master_timeout")},
+	list = append(list,
 		route{method: "POST", path: "/{index}/_doc", handle: writeDoc, query: writing},
 		route{method: "DELETE", path: "/{index}/_doc/{id}", handle: deleteDoc, query: writing},
-		route{method: "POST", path: "/{index}/_update/{id}", handle: updateDoc, query: append(slices.Clone(writing), "retry_on_conflict", "_source")},
-		route{method: "GET", path: "/{index}/_mapping", handle: getIndex, query: append(slices.Clone(unmatched), "local", "master_timeout")},
-		route{method: "GET", path: "/{index}/_settings", handle: getIndex, query: append(slices.Clone(unmatched), "local", "master_timeout", "flat_settings")},
-		route{method: "GET", path: "/_alias", handle: getAlias, query: unmatched},
-		route{method: "GET", path: "/{index}/_alias", handle: getAlias, query: unmatched},
+		route{method: "POST", path: "/{index}/_update/{id}", handle: updateDoc, query: slices.Concat(writing, sourceOnly, []string{"retry_on_conflict", "lang"})},
 	)
+	return slices.Concat(list, searchRoutes(), indexRoutes())
 }
 
 // unmatchedOptions reads what names may match nothing.
@@ -85,15 +74,19 @@ var shards = map[string]int{"total": 1, "successful": 1, "skipped": 0, "failed":
 func compact(raw []byte) ([]byte, error) {
 	v := jsontext.Value(bytes.Clone(raw))
 	if err := v.Compact(); err != nil {
-		return nil, wire.Refuse(wire.TypeParse, "the document is no valid JSON: %v", err)
+		return nil, badDocument("it is no valid JSON: %v", err)
 	}
 	if !v.IsValid() {
-		return nil, wire.Refuse(wire.TypeParse, "the document has a member twice or text that is not UTF-8")
+		return nil, badDocument("it has a member twice or text that is not UTF-8")
 	}
 	if v.Kind() != '{' {
-		return nil, wire.Refuse(wire.TypeParse, "a document must be a JSON object")
+		return nil, badDocument("it must be a JSON object")
 	}
 	return v, nil
+}
+
+func badDocument(format string, args ...any) error {
+	return &wire.Refusal{Status: 400, Type: wire.TypeDocumentParsing, Reason: "failed to parse: the document cannot be read", Cause: wire.Refuse(wire.TypeXContentParse, format, args...)}
 }
 
 // docBody reads a request's document.
@@ -108,17 +101,88 @@ func (q *request) docBody() ([]byte, error) {
 	return compact(raw)
 }
 
+// writeOptions reads what a change of one document depends on.
+func (q *request) writeOptions(op *docs.Op) error {
+	op.Index, op.ID = q.values["index"], q.values["id"]
+	if len(op.ID) > maxIDBytes {
+		return wire.Refuse(wire.TypeActionValidation, "Validation Failed: 1: id [%s] is too long, must be no longer than %d bytes but was: %d;", wire.Clip(op.ID), maxIDBytes, len(op.ID))
+	}
+	var err error
+	if op.MustExist, err = q.boolean("require_alias", false); err != nil {
+		return err
+	}
+	if err := q.refresh(); err != nil {
+		return err
+	}
+	if q.query.Has("version") || q.query.Has("version_type") {
+		return wire.Refuse(wire.TypeActionValidation, "Validation Failed: 1: external and internal versions are not supported; use [if_seq_no] and [if_primary_term];")
+	}
+	if q.query.Get("pipeline") != "" && q.query.Get("pipeline") != "_none" {
+		return wire.Refuse(wire.TypeIllegalArgument, "pipeline with id [%s] does not exist; this index has none", wire.Clip(q.query.Get("pipeline")))
+	}
+	return ifUnchanged(op, q.query.Get("if_seq_no"), q.query.Get("if_primary_term"))
+}
+
+// maxIDBytes bounds a document's id.
+const maxIDBytes = 512
+
+// ifUnchanged makes a change depend on the document's last one.
+func ifUnchanged(op *docs.Op, seq, term string) error {
+	if seq == "" && term == "" {
+		return nil
+	}
+	n, err := strconv.ParseInt(seq, 10, 64)
+	t, errTerm := strconv.ParseInt(term, 10, 64)
+	switch {
+	case seq == "" || term == "":
+		return wire.Refuse(wire.TypeActionValidation, "Validation Failed: 1: [if_seq_no] and [if_primary_term] are given together;")
+	case err != nil || errTerm != nil || n < 0 || t < 1:
+		return wire.Refuse(wire.TypeIllegalArgument, "[if_seq_no] and [if_primary_term] must be whole numbers, as an earlier answer gave them")
+	case op.Kind == docs.Create:
+		return wire.Refuse(wire.TypeActionValidation, "Validation Failed: 1: create operations do not support compare and set; use [index];")
+	}
+	// Numbers on the wire begin with 0. There is one primary term: another never was.
+	if n++; t != 1 {
+		n = -1
+	}
+	op.IfSeq = &n
+	return nil
+}
+
+// refresh checks the parameter that changes nothing: what is written can be found.
+func (q *request) refresh() error {
+	switch v := q.query.Get("refresh"); v {
+	case "", "true", "false", "wait_for":
+		return nil
+	default:
+		return wire.Refuse(wire.TypeIllegalArgument, "Unknown value for refresh: [%s]; give true, false or wait_for", wire.Clip(v))
+	}
+}
+
 func writeDoc(q *request) error {
 	doc, err := q.docBody()
 	if err != nil {
 		return err
 	}
-	create := strings.Contains(q.URL.Path, "/_create/") || q.query.Get("op_type") == "create"
-	return q.one(index.Op{Op: docs.Op{Index: q.values["index"], ID: q.values["id"], Create: create, Doc: doc}})
+	op := docs.Op{Doc: doc}
+	switch kind := q.query.Get("op_type"); {
+	case kind == "create" || strings.Contains(q.URL.Path, "/_create/"):
+		op.Kind = docs.Create
+	case kind != "" && kind != "index":
+		return wire.Refuse(wire.TypeIllegalArgument, "opType must be 'create' or 'index', found: [%s]", wire.Clip(kind))
+	}
+	if err := q.writeOptions(&op); err != nil {
+		return err
+	}
+	return q.one(&op)
 }
 
 func deleteDoc(q *request) error {
-	return q.one(index.Op{Op: docs.Op{Index: q.values["index"], ID: q.values["id"], Remove: true}})
+	op := docs.Op{Kind: docs.Remove}
+	if err := q.writeOptions(&op); err != nil {
+		return err
+	}
+	return q.one(&op)
 }
 
 // updateDoc merges a part of a document into it.
@@ -127,72 +191,174 @@ func updateDoc(q *request) error {
 	if err != nil {
 		return err
 	}
-	op, err := updateOp(raw)
+	op, source, err := updateOp(raw)
 	if err != nil {
 		return err
 	}
-	op.Index, op.ID = q.values["index"], q.values["id"]
-	return q.one(op)
+	if err := q.writeOptions(&op); err != nil {
+		return err
+	}
+	shows, err := q.sourceWanted()
+	if err != nil {
+		return err
+	}
+	if source != nil {
+		shows = *source
+	} else if !q.query.Has("_source") && !q.query.Has("_source_includes") && !q.query.Has("_source_excludes") {
+		shows.none = true
+	}
+	return q.change(&op, &shows)
 }
 
-// updateOp reads the body of an update.
-func updateOp(raw []byte) (op index.Op, err error) {
-	var body struct {
-		Doc         jsontext.Value `json:"doc"`
-		Upsert      jsontext.Value `json:"upsert"`
-		DocAsUpsert bool           `json:"doc_as_upsert"`
-		Script      jsontext.Value `json:"script"`
+// updateOp reads the body of an update. source is what of the document the answer
+// shows, nil if the body does not say.
+func updateOp(raw []byte) (op docs.Op, source *shownSource, err error) {
+	op.Kind = docs.Update
+	asUpsert := false
+	for name, v := range jsonscan.Members(raw) {
+		switch name {
+		case "doc", "upsert":
+			if v[0] != '{' {
+				return op, nil, wire.Refuse(wire.TypeParse, "[%s] of an update must be an object", name)
+			}
+			if name == "doc" {
+				op.Doc = v
+			} else {
+				op.Upsert = v
+			}
+		case "doc_as_upsert":
+			asUpsert = string(v) == "true"
+		case "detect_noop":
+			op.NoopAsUpdate = string(v) == "false"
+		case "_source":
+			source = sourceOf(v)
+		case "script", "scripted_upsert":
+			return op, nil, wire.Refuse(wire.TypeIllegalArgument, "an update by [%s] is not supported; send the changed members as [doc]", name)
+		default:
+			return op, nil, wire.Refuse(wire.TypeXContentParse, "[UpdateRequest] unknown field [%s]; an update has doc, doc_as_upsert, upsert and detect_noop", wire.Clip(name))
+		}
 	}
-	if err := json.Unmarshal(raw, &body); err != nil {
-		return op, wire.Refuse(wire.TypeParse, "the update cannot be read: %v", err)
+	if op.Doc == nil {
+		return op, nil, wire.Refuse(wire.TypeActionValidation, "Validation Failed: 1: script or doc is missing; send the changed members as [doc];")
 	}
-	if len(body.Doc) == 0 || len(body.Script) > 0 || len(body.Upsert) > 0 {
-		return op, wire.Refuse(wire.TypeIllegalArgument, "an update needs [doc], with [doc_as_upsert] if the document may be missing; [script] and [upsert] are not supported")
+	if asUpsert {
+		op.Upsert = op.Doc
 	}
-	op.Update, op.Upsert = true, body.DocAsUpsert
-	op.Doc, err = compact(body.Doc)
-	return op, err
+	return op, source, nil
 }
 
 // one makes one change and answers with what became of it.
-func (q *request) one(op index.Op) error {
-	done, err := q.h.opt.Index.Apply(q.Context(), []index.Op{op})
+func (q *request) one(op *docs.Op) error { return q.change(op, &shownSource{none: true}) }
+
+func (q *request) change(op *docs.Op, shows *shownSource) error {
+	done, err := q.h.opt.Index.Apply(q.Context(), []index.Op{*op})
 	if err != nil {
 		return err
 	}
-	if err := done[0].Err; err != nil {
-		return conflictOf(&done[0], err)
+	if done[0].Err != nil {
+		return done[0].Err
 	}
-	status, body := written(&op, &done[0])
+	status, body := written(op, &done[0])
+	if !shows.none && done[0].Doc != nil {
+		body["get"] = map[string]any{"_seq_no": body["_seq_no"], "_primary_term": 1, "found": true, "_source": shows.of(done[0].Doc)}
+	}
+	if q.query.Get("refresh") == "true" || q.query.Has("refresh") && q.query.Get("refresh") == "" {
+		body["forced_refresh"] = true
+	}
+	if status == http.StatusCreated {
+		q.w.Header().Set("Location", "/"+url.PathEscape(done[0].Index)+"/_doc/"+url.PathEscape(done[0].ID))
+	}
 	q.answer(status, body)
 	return nil
 }
 
-// conflictOf says that an id is taken.
-func conflictOf(o *index.Outcome, err error) error {
-	if errors.Is(err, docs.ErrExists) {
-		return &wire.Refusal{Status: 409, Type: wire.TypeVersionConflict, Reason: fmt.Sprintf("[%s]: version conflict, document already exists", wire.Clip(o.ID))}
-	}
-	return err
-}
-
 // written is the answer to a change that was made.
-func written(op *index.Op, o *index.Outcome) (int, map[string]any) {
+func written(op *docs.Op, o *index.Outcome) (int, map[string]any) {
 	result, status := "updated", http.StatusOK
 	switch {
-	case op.Remove && o.Found:
+	case o.Noop:
+		result = "noop"
+	case op.Kind == docs.Remove && o.Found:
 		result = "deleted"
-	case op.Remove:
+	case op.Kind == docs.Remove:
 		result, status = "not_found", http.StatusNotFound
 	case o.Created:
 		result, status = "created", http.StatusCreated
 	}
+	done := shards
+	if o.Noop {
+		done = map[string]int{"total": 0, "successful": 0, "failed": 0}
+	}
 	return status, map[string]any{"_index": o.Index, "_id": o.ID, "_version": o.Version, "result": result,
-		"_shards": shards, "_seq_no": max(o.Seq-1, 0), "_primary_term": 1}
+		"_shards": done, "_seq_no": max(o.Seq-1, 0), "_primary_term": 1}
+}
+
+// shownSource is what of a document an answer shows.
+type shownSource struct {
+	none              bool
+	includes, exclude []string
+}
+
+func (s *shownSource) of(doc []byte) jsontext.Value {
+	return query.FilterSource(doc, s.includes, s.exclude)
+}
+
+// sourceOf reads _source of a body: a boolean, a path or a list of them, or an
+// object.
+func sourceOf(v jsontext.Value) *shownSource {
+	s := &shownSource{}
+	list := func(v jsontext.Value) (names []string) {
+		if v.Kind() == '"' {
+			return []string{jsonscan.Text(v)}
+		}
+		_ = json.Unmarshal(v, &names) // What is no list of names chooses nothing.
+		return names
+	}
+	switch v.Kind() {
+	case 'f':
+		s.none = true
+	case '"', '[':
+		s.includes = list(v)
+	case '{':
+		for name, part := range jsonscan.Members(v) {
+			switch name {
+			case "includes", "include":
+				s.includes = list(part)
+			case "excludes", "exclude":
+				s.exclude = list(part)
+			}
+		}
+	}
+	return s
+}
+
+// sourceWanted reads what the query string says of it.
+func (q *request) sourceWanted() (s shownSource, err error) {
+	split := func(name string) (list []string) {
+		for part := range strings.SplitSeq(q.query.Get(name), ",") {
+			if part != "" {
+				list = append(list, part)
+			}
+		}
+		return list
+	}
+	switch v := q.query.Get("_source"); v {
+	case "", "true":
+	case "false":
+		s.none = true
+	default:
+		s.includes = split("_source")
+	}
+	s.includes, s.exclude = append(s.includes, split("_source_includes")...), split("_source_excludes")
+	return s, nil
 }
 
 func getDoc(q *request) error {
 	found, ok, err := q.h.opt.Index.Get(q.Context(), q.values["index"], q.values["id"])
+	if err != nil {
+		return err
+	}
+	shows, err := q.sourceWanted()
 	if err != nil {
 		return err
 	}
@@ -203,110 +369,83 @@ func getDoc(q *request) error {
 	case !ok:
 		q.answer(http.StatusNotFound, map[string]any{"_index": q.values["index"], "_id": q.values["id"], "found": false})
 	case bare:
-		q.send(http.StatusOK, found.Source)
+		q.send(http.StatusOK, shows.of(found.Source))
 	default:
-		body := map[string]any{"_index": found.Index, "_id": found.ID, "_version": found.Version, "_seq_no": max(found.Seq-1, 0), "_primary_term": 1,
-			"found": true, "_source": jsontext.Value(found.Source)}
-		if q.query.Get("_source") == "false" {
-			delete(body, "_source")
-		}
-		q.answer(http.StatusOK, body)
+		q.answer(http.StatusOK, got(&found, &shows))
 	}
 	return nil
 }
 
-// bulkDocs makes many changes; each says for itself what became of it.
-func bulkDocs(q *request) error {
-	if !q.hasBody {
-		return wire.Refuse(wire.TypeParse, "request body is required; send actions and documents, a line each")
+// got is a document as a get shows it.
+func got(d *query.Doc, shows *shownSource) map[string]any {
+	body := map[string]any{"_index": d.Index, "_id": d.ID, "_version": d.Version, "_seq_no": max(d.Seq-1, 0), "_primary_term": 1, "found": true}
+	if !shows.none {
+		body["_source"] = shows.of(d.Source)
 	}
-	raw, err := q.bodyUpTo(q.h.opt.MaxUploadBytes)
+	return body
+}
+
+// getMany answers with several documents; each says for itself whether it is
+// there.
+func getMany(q *request) error {
+	raw, err := q.docBody()
 	if err != nil {
 		return err
 	}
-	began := q.h.opt.Now()
-	ops, names, err := parseBulk(raw, q.values["index"])
+	var body struct {
+		Docs []struct {
+			Index  string         `json:"_index"`
+			ID     any            `json:"_id"`
+			Source jsontext.Value `json:"_source"`
+		} `json:"docs"`
+		IDs []any `json:"ids"`
+	}
+	if err := json.Unmarshal(raw, &body); err != nil {
+		return wire.Refuse(wire.TypeParsing, "the request must have [docs], a list of objects with _index and _id, or [ids]: %v", err)
+	}
+	if len(body.Docs)+len(body.IDs) == 0 {
+		return wire.Refuse(wire.TypeActionValidation, "Validation Failed: 1: no documents to get;")
+	}
+	standard, err := q.sourceWanted()
 	if err != nil {
 		return err
 	}
-	done, err := q.h.opt.Index.Apply(q.Context(), ops)
-	if err != nil {
-		return err
-	}
-	failed, items := false, make([]any, len(done))
-	for i := range done {
-		var item map[string]any
-		if err := done[i].Err; err != nil {
-			failed = true
-			refusal := q.refusalOf(conflictOf(&done[i], err))
+	list := []any{}
+	get := func(name, id string, shows *shownSource) {
+		d, ok, err := q.h.opt.Index.Get(q.Context(), name, id)
+		switch {
+		case err != nil:
+			refusal := q.refusalOf(err)
 			if refusal == nil {
 				refusal = &wire.Refusal{Status: 500, Type: wire.TypeException, Reason: err.Error()}
 			}
-			item = map[string]any{"_index": done[i].Index, "_id": done[i].ID, "status": refusal.Status,
-				"error": map[string]any{"type": refusal.Type, "reason": refusal.Reason}}
-		} else {
-			var status int
-			status, item = written(&ops[i], &done[i])
-			item["status"] = status
+			cause := map[string]any{"type": refusal.Type, "reason": refusal.Reason}
+			list = append(list, map[string]any{"_index": name, "_id": id, "error": map[string]any{"root_cause": []any{cause}, "type": refusal.Type, "reason": refusal.Reason}})
+		case ok:
+			list = append(list, got(&d, shows))
+		default:
+			list = append(list, map[string]any{"_index": name, "_id": id, "found": false})
 		}
-		items[i] = map[string]any{names[i]: item}
 	}
-	q.answer(http.StatusOK, map[string]any{"took": q.h.opt.Now().Sub(began).Milliseconds(), "errors": failed, "items": items})
+	for _, d := range body.Docs {
+		shows, name := &standard, d.Index
+		if len(d.Source) > 0 {
+			shows = sourceOf(d.Source)
+		}
+		if name == "" {
+			name = q.values["index"]
+		}
+		if name == "" || d.ID == nil {
+			return wire.Refuse(wire.TypeActionValidation, "Validation Failed: 1: index or id is missing for doc %d;", len(list))
+		}
+		get(name, fmt.Sprint(d.ID), shows)
+	}
+	for _, id := range body.IDs {
+		if q.values["index"] == "" {
+			return wire.Refuse(wire.TypeActionValidation, "Validation Failed: 1: index is missing; name it in the path;")
+		}
+		get(q.values["index"], fmt.Sprint(id), &standard)
+	}
+	q.answer(http.StatusOK, map[string]any{"docs": list})
 	return nil
-}
-
-// parseBulk reads the lines of a bulk request.
-func parseBulk(raw []byte, defaultIndex string) (ops []index.Op, names []string, err error) {
-	lines := bytes.Split(raw, []byte("\n"))
-	for n := 0; n < len(lines); n++ {
-		line := bytes.TrimSpace(lines[n])
-		if len(line) == 0 {
-			continue
-		}
-		var action map[string]struct {
-			Index string `json:"_index"`
-			ID    any    `json:"_id"`
-		}
-		if err := json.Unmarshal(line, &action); err != nil || len(action) != 1 {
-			return nil, nil, wire.Refuse(wire.TypeIllegalArgument, "Malformed action/metadata line [%d]: expected an object with index, create, update or delete", n+1)
-		}
-		for name, a := range action { // order-free: there is one
-			op := index.Op{Op: docs.Op{Index: a.Index, Create: name == "create", Remove: name == "delete"}}
-			if op.Index == "" {
-				op.Index = defaultIndex
-			}
-			if a.ID != nil {
-				op.ID = strings.Trim(fmt.Sprint(a.ID), `"`)
-			}
-			if op.Index == "" {
-				return nil, nil, wire.Refuse(wire.TypeActionValidation, "Validation Failed: 1: index is missing in line [%d];", n+1)
-			}
-			if name != "delete" {
-				if n++; n >= len(lines) || len(bytes.TrimSpace(lines[n])) == 0 {
-					return nil, nil, wire.Refuse(wire.TypeIllegalArgument, "The bulk request must be terminated by a newline, and line [%d] must have a document", n+1)
-				}
-				doc, err := compact(lines[n])
-				if err != nil {
-					return nil, nil, wire.Refuse(wire.TypeParse, "line [%d]: %v", n+1, err)
-				}
-				op.Doc = doc
-			}
-			switch name {
-			case "update":
-				update, err := updateOp(op.Doc)
-				if err != nil {
-					return nil, nil, err
-				}
-				op.Update, op.Upsert, op.Doc = true, update.Upsert, update.Doc
-			case "index", "create", "delete":
-			default:
-				return nil, nil, wire.Refuse(wire.TypeIllegalArgument, "Malformed action/metadata line [%d], expected [create], [delete], [index] or [update] but found [%s]", n+1, wire.Clip(name))
-			}
-			ops, names = append(ops, op), append(names, name)
-		}
-	}
-	if len(ops) == 0 {
-		return nil, nil, wire.Refuse(wire.TypeActionValidation, "Validation Failed: 1: no requests added;")
-	}
-	return ops, names, nil
 }

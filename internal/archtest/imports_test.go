@@ -10,7 +10,8 @@ import (
 // other. A path stands for itself and everything below it, the longest match
 // decides.
 var layers = [][]string{
-	{"engine/num", "engine/codec", "wire", "internal/durable", "internal/invariants", "internal/logger", "internal/match"},
+	{"engine/num", "engine/codec", "wire", "internal/durable", "internal/invariants", "internal/logger", "internal/match", "internal/jsonscan"},
+	{"internal/mapping"},
 	{"engine/dist", "engine/sketch", "engine/spec", "engine/result", "engine/pages", "engine/names", "engine/wheel"},
 	{"engine/record"},
 	{"engine/entry", "engine/bucket", "engine/rule", "engine/series", "engine/clockmodel", "engine/place", "engine/rarity", "engine/category"},

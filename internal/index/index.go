@@ -5,16 +5,13 @@ package index
 import (
 	"context"
 	"errors"
-	"math"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/google/uuid"
-
 	"tidemark/internal/docs"
 	"tidemark/internal/job"
+	"tidemark/internal/jsonscan"
 	"tidemark/internal/match"
 	"tidemark/internal/query"
 	"tidemark/wire"
@@ -41,14 +38,21 @@ var builtIn = map[string]string{
 // Index answers for all documents. Its methods may be called from several
 // goroutines.
 type Index struct {
-	docs *docs.Store
-	jobs *job.Manager
-	now  func() time.Time
+	docs  *docs.Store
+	jobs  *job.Manager
+	now   func() time.Time
+	views views
+	// searches are places for searches at work.
+	searches chan struct{}
 }
+
+// maxSearches is how many searches work at once; others are refused, to be
+// repeated. They share two readers' worth of processor.
+const maxSearches = 32
 
 // New returns an index over documents and jobs.
 func New(d *docs.Store, jobs *job.Manager, now func() time.Time) *Index {
-	return &Index{docs: d, jobs: jobs, now: now}
+	return &Index{docs: d, jobs: jobs, now: now, views: views{open: map[string]*View{}}, searches: make(chan struct{}, maxSearches)}
 }
 
 // Target is one index behind an expression.
@@ -75,14 +79,10 @@ func Missing(name string) error {
 }
 
 // catalog lists everything there is.
-func (x *Index) catalog(ctx context.Context) (map[string]*Target, error) {
-	list, err := x.docs.Indices(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (x *Index) catalog() map[string]*Target {
 	all := map[string]*Target{}
-	for i := range list {
-		all[list[i].Name] = &Target{Name: list[i].Name, Docs: &list[i], Aliases: aliasesOf(list[i].Body)}
+	for _, in := range x.docs.Indices() {
+		all[in.Name] = &Target{Name: in.Name, Docs: in, Aliases: aliasesOf(in.Aliases)}
 	}
 	for _, r := range x.jobs.Results() {
 		t := all[r.Index]
@@ -97,17 +97,12 @@ func (x *Index) catalog(ctx context.Context) (map[string]*Target, error) {
 			t.Aliases = append(t.Aliases, alias)
 		}
 	}
-	return all, nil
+	return all
 }
 
-func aliasesOf(body []byte) (names []string) {
-	var b struct {
-		Aliases map[string]any `json:"aliases"`
-	}
-	if json.Unmarshal(body, &b) == nil {
-		for name := range b.Aliases { // order-free: sorted below
-			names = append(names, name)
-		}
+func aliasesOf(object []byte) (names []string) {
+	for name := range jsonscan.Members(object) {
+		names = append(names, name)
 	}
 	slices.Sort(names)
 	return names
@@ -115,11 +110,8 @@ func aliasesOf(body []byte) (names []string) {
 
 // Resolve returns the indices that an expression names: a comma list of names,
 // aliases and patterns; "" and _all mean everything that is not hidden.
-func (x *Index) Resolve(ctx context.Context, expr string, opt Options) ([]Target, error) {
-	all, err := x.catalog(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (x *Index) Resolve(expr string, opt Options) ([]Target, error) {
+	all := x.catalog()
 	chosen := map[string]*Target{}
 	add := func(t *Target, jobs []string) {
 		have := chosen[t.Name]
@@ -188,95 +180,57 @@ func (x *Index) choose(all map[string]*Target, name string, add func(*Target, []
 	return found
 }
 
-// Search visits every document of an expression's indices.
-func (x *Index) Search(ctx context.Context, expr string, opt Options, s *query.Search) (indices int, err error) {
-	targets, err := x.Resolve(ctx, expr, opt)
-	if err != nil {
-		return 0, err
+// place is where a change goes: to a job's results, or to the plain documents of
+// an index.
+func (x *Index) place(ctx context.Context, op *Op) (index, jobID string, err error) {
+	name := op.Index
+	if strings.Contains(name, "*") || strings.Contains(name, ",") {
+		return "", "", CheckName(name)
 	}
-	for i := range targets {
-		if err := x.visit(ctx, &targets[i], s); err != nil {
-			return 0, err
-		}
-	}
-	return len(targets), nil
-}
-
-func (x *Index) visit(ctx context.Context, t *Target, s *query.Search) error {
-	if t.Docs != nil {
-		if err := x.visitDocs(ctx, t.Docs, s); err != nil {
-			return err
-		}
-	}
-	from, to := s.Between("timestamp")
-	d := query.Doc{Index: t.Name, Version: 1}
-	for _, j := range t.Jobs {
-		err := x.jobs.ScanResults(ctx, j, from, to, func(id string, doc []byte) error {
-			d.ID, d.Source = id, doc
-			s.Visit(&d)
-			return ctx.Err()
-		})
-		if err != nil && !gone(err) {
-			return err
-		}
-	}
-	return nil
-}
-
-// gone reports whether a job was deleted meanwhile.
-func gone(err error) bool {
-	var refused *job.Error
-	return errors.As(err, &refused) && refused.Fault == job.NotFound
-}
-
-func (x *Index) visitDocs(ctx context.Context, in *docs.Index, s *query.Search) error {
-	if s.CountOnly() {
-		n, err := x.docs.Count(ctx, in)
-		s.AddCount(n)
-		return err
-	}
-	from, to := int64(math.MinInt64), int64(math.MaxInt64)
-	if in.TimeField != "" {
-		from, to = s.Between(in.TimeField)
-	}
-	seen := 0
-	return x.docs.Scan(ctx, in, from, to, func(d *query.Doc) error {
-		s.Visit(d)
-		if seen++; seen&1023 == 0 {
-			return ctx.Err()
-		}
-		return nil
-	})
-}
-
-// place is where a document with a name's index goes: a job's results, or plain
-// documents of an index.
-func (x *Index) place(ctx context.Context, name string, doc []byte) (index, jobID string, err error) {
-	targets, err := x.Resolve(ctx, name, Options{IgnoreUnavailable: true, AllowNone: true})
+	targets, err := x.Resolve(name, Options{IgnoreUnavailable: true, AllowNone: true})
 	if err != nil {
 		return "", "", err
 	}
-	if strings.Contains(name, "*") || len(targets) > 1 {
-		return "", "", wire.Refuse(wire.TypeIllegalArgument, "a document goes into one index; [%s] names several", wire.Clip(name))
-	}
-	if len(targets) == 0 {
-		if n := builtIn[name]; n != "" {
-			return n, "", nil
-		}
+	switch {
+	case len(targets) > 1:
+		return "", "", wire.Refuse(wire.TypeIllegalArgument, "a document goes into one index, but alias [%s] has [%d]; name the index", wire.Clip(name), len(targets))
+	case len(targets) == 0 && builtIn[name] != "":
+		return builtIn[name], "", nil
+	case len(targets) == 0:
 		return name, "", CheckName(name)
 	}
 	t := targets[0]
-	owner := ""
-	for _, v := range query.Values(doc, "job_id") {
-		owner = v.Text
-	}
-	switch {
-	case slices.Contains(t.Jobs, owner):
-		return t.Name, owner, nil
-	case len(t.Jobs) > 0 && name != t.Name:
+	if len(t.Jobs) > 0 && name != t.Name {
 		return t.Name, t.Jobs[0], nil
 	}
-	return t.Name, "", nil
+	jobID, err = x.owner(ctx, &t, op)
+	return t.Name, jobID, err
+}
+
+// owner is the job of an index whose results a change is about, "" for none: as
+// the document says, or that which has a document of the id.
+func (x *Index) owner(ctx context.Context, t *Target, op *Op) (string, error) {
+	for _, doc := range [][]byte{op.Doc, op.Upsert} {
+		if doc == nil {
+			continue
+		}
+		for _, v := range query.Values(doc, "job_id") {
+			if slices.Contains(t.Jobs, v.Text) {
+				return v.Text, nil
+			}
+		}
+	}
+	if op.Kind == docs.Put || op.Kind == docs.Create {
+		return "", nil
+	}
+	for _, j := range t.Jobs {
+		if _, found, err := x.jobs.ResultDocument(ctx, j, op.ID); err != nil && !gone(err) {
+			return "", err
+		} else if found {
+			return j, nil
+		}
+	}
+	return "", nil
 }
 
 // CheckName refuses names that no index can have.
@@ -289,155 +243,32 @@ func CheckName(name string) error {
 	return nil
 }
 
-// Found is a document with where it stands.
-type Found struct {
-	query.Doc
-	Seq int64
-}
-
 // Get returns a document by its id.
-func (x *Index) Get(ctx context.Context, name, id string) (Found, bool, error) {
-	targets, err := x.Resolve(ctx, name, Options{})
+func (x *Index) Get(ctx context.Context, name, id string) (query.Doc, bool, error) {
+	targets, err := x.Resolve(name, Options{})
 	if err != nil {
-		return Found{}, false, err
+		return query.Doc{}, false, err
 	}
 	for _, t := range targets {
 		for _, j := range t.Jobs {
 			doc, ok, err := x.jobs.ResultDocument(ctx, j, id)
 			if err != nil && !gone(err) {
-				return Found{}, false, err
+				return query.Doc{}, false, err
 			}
 			if ok {
-				return Found{Doc: query.Doc{Index: t.Name, ID: id, Version: 1, Source: doc}}, true, nil
+				return query.Doc{Index: t.Name, ID: id, Version: 1, Seq: 1, Source: doc}, true, nil
 			}
 		}
 		if t.Docs == nil {
 			continue
 		}
-		d, seq, err := x.docs.Get(ctx, t.Name, id)
+		d, err := x.docs.Get(ctx, t.Docs, id)
 		if err == nil {
-			return Found{Doc: d, Seq: seq}, true, nil
+			return d, true, nil
 		}
 		if !errors.Is(err, docs.ErrNotFound) {
-			return Found{}, false, err
+			return d, false, err
 		}
 	}
-	return Found{}, false, nil
-}
-
-// Op is one change that a client asks for.
-type Op struct {
-	docs.Op
-	// Update merges Doc into the document, which (without Upsert) must be there.
-	Update, Upsert bool
-}
-
-// Outcome is what became of an Op.
-type Outcome struct {
-	docs.Outcome
-	Index string
-}
-
-// Apply makes changes in order, durable when it returns. One refused change does
-// not stop the others; its outcome has the reason.
-func (x *Index) Apply(ctx context.Context, ops []Op) ([]Outcome, error) {
-	out := make([]Outcome, len(ops))
-	var plain []docs.Op
-	var where []int
-	flush := func() error {
-		done, err := x.docs.Apply(ctx, plain, x.now().UnixMilli())
-		if err != nil {
-			return err
-		}
-		for i, o := range done {
-			out[where[i]].Outcome = o
-		}
-		plain, where = plain[:0], where[:0]
-		return nil
-	}
-	for i := range ops {
-		op := &ops[i]
-		index, jobID, err := x.place(ctx, op.Index, op.Doc)
-		if err == nil && op.Update {
-			// An update reads what the changes before it wrote.
-			if err = flush(); err == nil {
-				err = x.merge(ctx, op)
-			}
-		}
-		if err != nil {
-			out[i] = Outcome{Outcome: docs.Outcome{ID: op.ID, Err: err}, Index: op.Index}
-			continue
-		}
-		out[i].Index = index
-		if jobID != "" {
-			out[i].Outcome = x.result(ctx, jobID, op)
-			continue
-		}
-		op.Index = index
-		plain, where = append(plain, op.Op), append(where, i)
-	}
-	return out, flush()
-}
-
-// result makes a change of a job's results.
-func (x *Index) result(ctx context.Context, jobID string, op *Op) (o docs.Outcome) {
-	o = docs.Outcome{ID: op.ID, Version: 1}
-	if o.ID == "" {
-		o.ID = jobID + "_written_" + strings.ReplaceAll(uuid.NewString(), "-", "")[:20]
-	}
-	switch {
-	case op.Remove:
-		o.Found, o.Err = x.jobs.EraseResult(ctx, jobID, o.ID)
-	case op.Create:
-		if _, found, err := x.jobs.ResultDocument(ctx, jobID, o.ID); err != nil || found {
-			o.Err = docs.ErrExists
-			return o
-		}
-		fallthrough
-	default:
-		var replaced bool
-		replaced, o.Err = x.jobs.WriteResult(ctx, jobID, o.ID, op.Doc)
-		o.Created = !replaced
-		if replaced {
-			o.Version = 2
-		}
-	}
-	return o
-}
-
-// merge turns an update into the whole document.
-func (x *Index) merge(ctx context.Context, op *Op) error {
-	have, found, err := x.Get(ctx, op.Index, op.ID)
-	if err != nil && !op.Upsert {
-		return err
-	}
-	op.Update = false
-	if !found {
-		if op.Upsert {
-			return nil
-		}
-		return &wire.Refusal{Status: 404, Type: "document_missing_exception", Reason: "[" + wire.Clip(op.ID) + "]: document missing"}
-	}
-	var tree, change map[string]any
-	if err := json.Unmarshal(have.Source, &tree); err != nil {
-		return err
-	}
-	if err := json.Unmarshal(op.Doc, &change); err != nil {
-		return wire.Refuse(wire.TypeParse, "the change cannot be merged into the document: %v", err)
-	}
-	mergeInto(tree, change)
-	op.Doc, err = json.Marshal(tree, json.Deterministic(true))
-	return err
-}
-
-func mergeInto(tree, change map[string]any) {
-	for name, v := range change { // order-free: each member is its own
-		inner, isObject := v.(map[string]any)
-		below, hasObject := tree[name].(map[string]any)
-		if isObject && hasObject {
-			mergeInto(below, inner)
-			continue
-		}
-		tree[name] = v
-	}
+	return query.Doc{}, false, nil
 }

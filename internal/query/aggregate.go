@@ -25,9 +25,6 @@ type group struct {
 	makers []maker
 }
 
-// maxBuckets bounds what one request may hold.
-const maxBuckets = 65_536
-
 // set is a bucket's count and its inner aggregations.
 type set struct {
 	count int64
@@ -251,7 +248,7 @@ func (t *topHits) add(d *Doc, row [][]Value) { t.take(d, row) }
 func (t *topHits) result() any { return map[string]any{"hits": t.answer()} }
 
 func (c *compiler) topHits(params map[string]any) (maker, error) {
-	h, err := c.hits(params, 3)
+	h, err := c.hits(params, 3, true)
 	return func() collector {
 		own := *h
 		return &topHits{&own}

@@ -158,7 +158,7 @@ func (c *compiler) moment(v any) (float64, bool) {
 	case float64:
 		return v, true
 	case string:
-		return dateOf(v, c.now)
+		return dateOf(v, c.now, "", nil, false)
 	}
 	return 0, false
 }
@@ -176,7 +176,7 @@ func intervalOf(kind string, params map[string]any) (*interval, error) {
 	if name, ok := params["time_zone"].(string); ok {
 		zone, err := zoneNamed(name)
 		if err != nil {
-			return nil, refuse("unknown time_zone [%s]; give a name such as Europe/Berlin or an offset such as +01:00", wire.Clip(name))
+			return nil, badZone(name)
 		}
 		v.zone = zone
 	}
@@ -222,6 +222,10 @@ func intervalOf(kind string, params map[string]any) (*interval, error) {
 		v.offsetMs = sign * float64(d.Milliseconds())
 	}
 	return v, nil
+}
+
+func badZone(name string) error {
+	return refuseAt("time_zone", "unknown [time_zone] [%s]; give a name such as Europe/Berlin or an offset such as +01:00", wire.Clip(name))
 }
 
 // zoneNamed reads a zone's name or an offset such as +01:00.
@@ -321,8 +325,9 @@ func keyed(v Value, count int64) map[string]any {
 	return out
 }
 
+// compareValues orders numbers, dates and booleans by number before texts.
 func compareValues(a, b Value) int {
-	return cmp.Or(cmp.Compare(a.Kind, b.Kind), compareFloats(a.Num, b.Num), cmp.Compare(a.Text, b.Text))
+	return cmp.Or(cmp.Compare(a.class(), b.class()), cmp.Compare(a.Num, b.Num), cmp.Compare(a.Text, b.Text))
 }
 
 func (o *termOrder) compare(a, b *bucketed) int {
@@ -334,7 +339,7 @@ func (o *termOrder) compare(a, b *bucketed) int {
 	}
 	x, _ := numberAt(a.out, o.by)
 	y, _ := numberAt(b.out, o.by)
-	return compareFloats(x, y)
+	return cmp.Compare(x, y)
 }
 
 // numberAt is the value of an inner aggregation, "name" or "name.member".
@@ -395,4 +400,14 @@ func (c *compiler) termsAgg(params map[string]any, sub *group) (maker, error) {
 		t.sets = map[Value]*set{}
 		return &t
 	}, nil
+}
+
+func (v Value) class() int {
+	switch v.Kind {
+	case 0:
+		return 0
+	case Text:
+		return 2
+	}
+	return 1
 }

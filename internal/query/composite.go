@@ -182,7 +182,7 @@ func (c *compiler) afterValue(s *source, v any) Value {
 		return Value{Kind: Bool, Text: "false"}
 	case string:
 		if s.width != nil {
-			if ms, ok := dateOf(v, c.now); ok {
+			if ms, ok := dateOf(v, c.now, "", nil, false); ok {
 				return Value{Kind: Number, Num: ms}
 			}
 		}

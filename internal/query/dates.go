@@ -6,72 +6,89 @@ import (
 	"strings"
 	"time"
 
-	"tidemark/wire"
+	"tidemark/internal/mapping"
 )
 
 // millis reads a value as a time in milliseconds since 1970: a number is one
 // already, a text is an ISO date or a number.
 func (v Value) millis() (float64, bool) {
 	switch v.Kind {
-	case Number:
+	case Number, Date:
 		return v.Num, true
 	case Text:
-		return dateOf(v.Text, time.Time{})
+		ms, ok := mapping.ParseDateAs(v.Text, "")
+		return float64(ms), ok
 	}
 	return 0, false
 }
 
 // dateOf reads a date or an expression of date math: an anchor, "now" or a date
-// with "||", followed by steps such as +1h, -2d or /d, which rounds down.
-func dateOf(s string, now time.Time) (float64, bool) {
+// with "||", followed by steps such as +1h, -2d or /d, which rounds down, or with
+// up to the unit's last millisecond. Dates without an offset are of the zone, nil
+// for UTC; with up, the parts of the time that are missing are the last possible.
+func dateOf(s string, now time.Time, format string, zone *time.Location, up bool) (float64, bool) {
+	if zone == nil {
+		zone = time.UTC
+	}
 	anchor, math, found := strings.Cut(s, "||")
 	var at time.Time
-	switch {
-	case !found && strings.HasPrefix(s, "now"):
-		at, math = now.UTC(), s[len("now"):]
-	default:
-		if len(anchor) > 4 {
-			if ms, err := strconv.ParseInt(anchor, 10, 64); err == nil {
-				at = time.UnixMilli(ms).UTC()
-				break
-			}
-		}
-		ms, ok := parseDate(anchor)
-		if !ok {
+	if !found && strings.HasPrefix(s, "now") && !now.IsZero() {
+		at, math = now.In(zone), s[len("now"):]
+	} else {
+		var ok bool
+		if at, ok = anchorOf(anchor, format, zone, up && math == ""); !ok {
 			return 0, false
 		}
-		at = time.UnixMilli(ms).UTC()
 	}
 	for math != "" {
 		var ok bool
-		if at, math, ok = step(at, math); !ok {
+		if at, math, ok = step(at, math, up); !ok {
 			return 0, false
 		}
 	}
 	return float64(at.UnixMilli()), true
 }
 
-// layouts are forms of dates beside ISO 8601 that documents often have.
-var layouts = []string{"2006-01-02 15:04:05", "2006/01/02 15:04:05", "2006/01/02"}
-
-func parseDate(s string) (int64, bool) {
-	// Most texts are no dates; the first byte tells that at once.
-	if len(s) < 4 || s[0] < '0' || s[0] > '9' {
-		return 0, false
+// anchorOf reads a date without math.
+func anchorOf(s, format string, zone *time.Location, up bool) (time.Time, bool) {
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil && (len(s) > 4 || strings.HasPrefix(format, "epoch")) {
+		if strings.HasPrefix(format, "epoch_second") {
+			n *= 1000
+		}
+		return time.UnixMilli(n).In(zone), true
 	}
-	if ms, ok := wire.ParseISO(s); ok {
-		return ms, true
+	ms, ok := mapping.ParseDate(s)
+	if !ok {
+		return time.Time{}, false
 	}
-	for _, layout := range layouts {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t.UnixMilli(), true
+	at := time.UnixMilli(ms).UTC()
+	_, clock, _ := strings.Cut(strings.Replace(s, " ", "T", 1), "T")
+	if strings.ContainsAny(clock, "Zz+-") {
+		return at.In(zone), true
+	}
+	y, m, d := at.Date()
+	hour, minute, second, nanos := at.Hour(), at.Minute(), at.Second(), at.Nanosecond()
+	if up {
+		const last = 999_000_000
+		switch strings.Count(clock, ":") {
+		case 0:
+			if clock == "" {
+				hour = 23
+			}
+			minute, second, nanos = 59, 59, last
+		case 1:
+			second, nanos = 59, last
+		default:
+			if !strings.ContainsAny(clock, ".,") {
+				nanos = last
+			}
 		}
 	}
-	return 0, false
+	return time.Date(y, m, d, hour, minute, second, nanos, zone), true
 }
 
 // step applies the first step of date math and returns what is left.
-func step(at time.Time, math string) (time.Time, string, bool) {
+func step(at time.Time, math string, up bool) (time.Time, string, bool) {
 	op := math[0]
 	i := 1
 	for i < len(math) && math[i] >= '0' && math[i] <= '9' {
@@ -96,6 +113,13 @@ func step(at time.Time, math string) (time.Time, string, bool) {
 			return at, "", false
 		}
 		down, ok := floorTo(at, string(unit))
+		if ok && up {
+			v := interval{unit: "1" + strings.ToLower(string(unit)), zone: at.Location()}
+			if unit == 'M' {
+				v.unit = "1M"
+			}
+			down = time.UnixMilli(int64(v.next(float64(down.UnixMilli()))) - 1).In(at.Location())
+		}
 		return down, rest, ok
 	case '+':
 	default:

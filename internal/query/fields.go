@@ -10,14 +10,22 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"tidemark/internal/jsonscan"
+	"tidemark/internal/mapping"
 )
 
 // Doc is one document on its way through a search.
 type Doc struct {
 	Index, ID string
 	Version   int64
-	// Source is valid, compact JSON: an object.
+	// Seq orders the documents of a source and tells them apart.
+	Seq int64
+	// Source is valid, compact JSON: an object. It is nil if the search asked for
+	// times only, then AtMs is the document's.
 	Source []byte
+	AtMs   int64
+	HasAt  bool
 }
 
 // Kind tells values apart.
@@ -26,11 +34,13 @@ type Kind uint8
 // The kinds of value.
 const (
 	Number Kind = iota + 1
+	Date
 	Text
 	Bool
 )
 
-// Value is one scalar of a document. A boolean has Num 0 or 1 and a Text.
+// Value is one scalar of a document. A Date's Num is its time in milliseconds
+// since 1970. A boolean has Num 0 or 1 and a Text.
 type Value struct {
 	Kind Kind
 	Num  float64
@@ -43,37 +53,73 @@ type fields struct {
 	root  node
 	// row has the values of the document in hand, by path.
 	row [][]Value
+	// types are those that the index in hand has for the paths.
+	types []fieldType
 }
 
-// node is a place in the tree of paths; slot is -1 where no path ends.
+type fieldType struct {
+	mapping.Type
+	known  bool
+	format string
+}
+
+// node is a place in the tree of paths, with the slots of the paths that end
+// there.
 type node struct {
 	name     string
-	slot     int
+	slots    []int
 	children []*node
 }
 
-func newFields() *fields { return &fields{root: node{slot: -1}} }
+func newFields() *fields { return &fields{} }
 
-// slot returns the number of a path, which is read from then on. A keyword
-// subfield shares its parent's values.
+// slot returns the number of a path, which is read from then on. A subfield
+// "keyword" has its parent's values.
 func (f *fields) slot(path string) int {
-	path = strings.TrimSuffix(path, ".keyword")
 	if i := slices.Index(f.paths, path); i >= 0 {
 		return i
 	}
 	f.paths = append(f.paths, path)
 	f.row = append(f.row, nil)
+	f.types = append(f.types, fieldType{})
+	slot := len(f.paths) - 1
+	f.lead(path, slot)
+	if parent, cut := strings.CutSuffix(path, ".keyword"); cut {
+		f.lead(parent, slot)
+	}
+	return slot
+}
+
+// lead makes a path end at a slot.
+func (f *fields) lead(path string, slot int) {
 	at := &f.root
 	for part := range strings.SplitSeq(path, ".") {
 		next := at.child([]byte(part))
 		if next == nil {
-			next = &node{name: part, slot: -1}
+			next = &node{name: part}
 			at.children = append(at.children, next)
 		}
 		at = next
 	}
-	at.slot = len(f.paths) - 1
-	return at.slot
+	at.slots = append(at.slots, slot)
+}
+
+// begin tells the types of the documents that follow; nil: they have none.
+func (f *fields) begin(types *mapping.Fields) {
+	for i, path := range f.paths {
+		f.types[i] = fieldType{}
+		if types == nil {
+			continue
+		}
+		t := &f.types[i]
+		t.Type, t.known = types.Type(path)
+		t.format = types.Format(path)
+		if parent, cut := strings.CutSuffix(path, ".keyword"); cut && !t.known {
+			if _, t.known = types.Type(parent); t.known {
+				t.Type = mapping.Keyword
+			}
+		}
+	}
 }
 
 func (n *node) child(name []byte) *node {
@@ -103,14 +149,8 @@ func (f *fields) object(doc []byte, i int, at *node) int {
 		if doc[i] == ',' {
 			i++
 		}
-		end := skipText(doc, i)
-		name := doc[i+1 : end-1]
-		if bytes.IndexByte(name, '\\') >= 0 {
-			if plain, err := jsontext.AppendUnquote(nil, doc[i:end]); err == nil {
-				name = plain
-			}
-		}
-		i = f.value(doc, end+1, at.find(name))
+		end := jsonscan.SkipText(doc, i)
+		i = f.value(doc, end+1, at.find(jsonscan.Name(doc[i:end])))
 	}
 	return i + 1
 }
@@ -132,9 +172,9 @@ func (n *node) find(name []byte) *node {
 // value reads the value at doc[i] for a node, nil for one that nobody asks for.
 func (f *fields) value(doc []byte, i int, at *node) int {
 	if at == nil {
-		return skipValue(doc, i)
+		return jsonscan.SkipValue(doc, i)
 	}
-	switch c := doc[i]; c {
+	switch doc[i] {
 	case '{':
 		return f.object(doc, i, at)
 	case '[':
@@ -147,13 +187,60 @@ func (f *fields) value(doc []byte, i int, at *node) int {
 		}
 		return i + 1
 	}
-	end := skipValue(doc, i)
-	if at.slot >= 0 {
-		if v, ok := scalar(doc[i:end]); ok {
-			f.row[at.slot] = append(f.row[at.slot], v)
+	end := jsonscan.SkipValue(doc, i)
+	for _, slot := range at.slots {
+		if v, ok := f.types[slot].scalar(doc[i:end]); ok {
+			f.row[slot] = append(f.row[slot], v)
 		}
 	}
 	return end
+}
+
+// scalar decodes a value as its field's type; null is no value, and so is what
+// does not fit the type.
+func (t *fieldType) scalar(raw []byte) (Value, bool) {
+	v, ok := scalar(raw)
+	if !ok {
+		return v, false
+	}
+	switch t.Type {
+	case mapping.Date:
+		switch v.Kind {
+		case Number:
+			if strings.HasPrefix(t.format, "epoch_second") {
+				v.Num *= 1000
+			}
+			return Value{Kind: Date, Num: v.Num}, true
+		case Text:
+			ms, ok := mapping.ParseDateAs(v.Text, t.format)
+			return Value{Kind: Date, Num: float64(ms)}, ok
+		}
+		return v, false
+	case mapping.Integer, mapping.Float:
+		if v.Kind == Text {
+			n, ok := parseNumber(v.Text)
+			return Value{Kind: Number, Num: n}, ok
+		}
+		return v, v.Kind == Number
+	case mapping.Text, mapping.Keyword:
+		if v.Kind == Number {
+			return Value{Kind: Text, Text: string(raw)}, true
+		}
+		return Value{Kind: Text, Text: v.Text}, true
+	case mapping.Bool:
+		if v.Kind == Text {
+			v = boolValue(v.Text == "true")
+		}
+		return v, v.Kind == Bool
+	}
+	return v, true
+}
+
+func boolValue(b bool) Value {
+	if b {
+		return Value{Kind: Bool, Num: 1, Text: "true"}
+	}
+	return Value{Kind: Bool, Text: "false"}
 }
 
 // scalar decodes a text, number or boolean; null is no value.
@@ -166,9 +253,9 @@ func scalar(raw []byte) (Value, bool) {
 		plain, err := jsontext.AppendUnquote(nil, raw)
 		return Value{Kind: Text, Text: string(plain)}, err == nil
 	case 't':
-		return Value{Kind: Bool, Num: 1, Text: "true"}, true
+		return boolValue(true), true
 	case 'f':
-		return Value{Kind: Bool, Text: "false"}, true
+		return boolValue(false), true
 	case 'n':
 		return Value{}, false
 	}
@@ -176,43 +263,33 @@ func scalar(raw []byte) (Value, bool) {
 	return Value{Kind: Number, Num: n}, err == nil
 }
 
-// skipText returns the place behind the text that begins at doc[i].
-func skipText(doc []byte, i int) int {
-	for i++; i < len(doc); i++ {
-		switch doc[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-	return i
+// Values are the values of a path in a document, for readers of single fields.
+func Values(doc []byte, path string) []Value {
+	f := newFields()
+	slot := f.slot(path)
+	f.read(doc)
+	return f.row[slot]
 }
 
-func skipValue(doc []byte, i int) int {
-	switch doc[i] {
-	case '"':
-		return skipText(doc, i)
-	case '{', '[':
-		depth := 0
-		for i < len(doc) {
-			switch doc[i] {
-			case '"':
-				i = skipText(doc, i)
-				continue
-			case '{', '[':
-				depth++
-			case '}', ']':
-				if depth--; depth == 0 {
-					return i + 1
-				}
-			}
-			i++
+// Millis is the time that a document's field holds.
+func Millis(doc []byte, path string) (int64, bool) {
+	for _, v := range Values(doc, path) {
+		if ms, ok := v.millis(); ok {
+			return int64(ms), true
 		}
-		return i
 	}
-	for i < len(doc) && doc[i] != ',' && doc[i] != '}' && doc[i] != ']' {
-		i++
+	return 0, false
+}
+
+// DateOf is the time of a document whose field holds exactly one.
+func DateOf(doc []byte, path string, types *mapping.Fields) (int64, bool) {
+	f := newFields()
+	slot := f.slot(path)
+	f.begin(types)
+	f.read(doc)
+	if len(f.row[slot]) != 1 {
+		return 0, false
 	}
-	return i
+	ms, ok := f.row[slot][0].millis()
+	return int64(ms), ok
 }

@@ -2,20 +2,37 @@ package query
 
 import (
 	"bytes"
+	"cmp"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 
-	"tidemark/internal/match"
+	"tidemark/internal/mapping"
 	"tidemark/wire"
 )
 
-func matchPath(pattern, path string) bool { return match.Pattern(pattern, path) }
+// What hits can be ordered by beside fields.
+const (
+	slotDoc   = -1 // the number of the document in its source
+	slotScore = -2
+	slotID    = -3
+	slotIndex = -4
+)
 
-// sortKey is one field that hits are ordered by.
+// sortKey is one thing that hits are ordered by.
 type sortKey struct {
-	slot       int // -1: the order of the documents, -2: the score, -3: the id
+	slot       int
+	name       string
 	descending bool
-	first      bool // missing values come first
+	// first: missing values come first; instead stands for them, if set.
+	first   bool
+	instead Value
+	// mode says which of several values counts: min, max, sum, avg or median.
+	mode   string
+	format string
+	// lenient: the field need not exist.
+	lenient bool
 }
 
 // hits keeps the first documents by an order.
@@ -25,80 +42,136 @@ type hits struct {
 	after      []Value
 	source     sourceFilter
 	fields     []fieldOut
-	list       []hit
-	count      int64
-	order      int64
-}
-
-// fieldOut is a field that hits show beside their source.
-type fieldOut struct {
-	name string
-	slot int
+	// what hits show beside their source
+	version, seqNo, scores bool
+	list                   []hit
+	// shown is how many sort values hits show; -1: all.
+	shown int
+	order int64
+	// worst is the last key that is known to be among the first, nil before there
+	// are enough.
+	worst  []Value
+	types  *mapping.Fields
+	budget *budget
 }
 
 type hit struct {
-	index, id string
-	version   int64
-	source    []byte
-	key       []Value
-	fields    map[string][]any
-	order     int64
+	index, id    string
+	version, seq int64
+	source       []byte
+	key          []Value
+	types        *mapping.Fields
+	order        int64
 }
 
-func (c *compiler) hits(o map[string]any, size int) (*hits, error) {
-	h := &hits{size: size}
-	for _, p := range []struct {
-		name string
-		to   *int
-	}{{"from", &h.from}, {"size", &h.size}} {
-		switch n := o[p.name].(type) {
-		case nil:
-		case float64:
-			if n < 0 || n != float64(int(n)) {
-				return nil, refuse("[%s] must be a whole number and not negative", p.name)
-			}
-			*p.to = int(n)
-		default:
-			return nil, refuse("[%s] must be a whole number", p.name)
+// wholeNumber reads a member that is a whole number and not negative.
+func wholeNumber(o map[string]any, name string, to *int) error {
+	switch n := o[name].(type) {
+	case nil:
+	case float64:
+		if n < 0 || n != math.Trunc(n) || n > math.MaxInt32 {
+			return refuseAt(name, "[%s] must be a whole number and not negative", name)
 		}
+		*to = int(n)
+	case string:
+		v, err := strconv.Atoi(n)
+		if err != nil || v < 0 {
+			return refuseAt(name, "[%s] must be a whole number and not negative", name)
+		}
+		*to = v
+	default:
+		return refuseAt(name, "[%s] must be a whole number", name)
 	}
-	if h.from+h.size > MaxWindow {
-		return nil, wire.Refuse(wire.TypeIllegalArgument, "Result window is too large, from + size must be less than or equal to: [%d] but was [%d]; page with search_after", MaxWindow, h.from+h.size)
+	return nil
+}
+
+func (c *compiler) hits(o map[string]any, size int, inner bool) (*hits, error) {
+	h := &hits{size: size, shown: -1, budget: &c.budget, version: o["version"] == true, seqNo: o["seq_no_primary_term"] == true, scores: o["track_scores"] == true}
+	if err := wholeNumber(o, "from", &h.from); err != nil {
+		return nil, err
+	}
+	if err := wholeNumber(o, "size", &h.size); err != nil {
+		return nil, err
+	}
+	switch {
+	case h.from+h.size > MaxWindow:
+		return nil, phase(wire.Refuse(wire.TypeIllegalArgument, "Result window is too large, from + size must be less than or equal to: [%d] but was [%d]; page with search_after and a point in time, or by a scroll", MaxWindow, h.from+h.size))
+	case inner && h.size > 100:
+		return nil, phase(wire.Refuse(wire.TypeIllegalArgument, "Top hits result window is too large, the top hits aggregator's from + size must be less than or equal to: [100] but was [%d]", h.size))
 	}
 	var err error
 	if h.source, err = sourceOf(o["_source"]); err != nil {
 		return nil, err
 	}
-	if list, ok := o["fields"].([]any); ok {
-		for _, v := range list {
-			name := textOf(v)
-			if f, isObject := v.(map[string]any); isObject {
-				name = textOf(f["field"])
-			}
-			h.fields = append(h.fields, fieldOut{name, c.slot(name)})
+	for _, name := range []string{"docvalue_fields", "fields"} {
+		more, err := fieldsOut(name, o[name])
+		if err != nil {
+			return nil, err
 		}
+		h.fields = append(h.fields, more...)
 	}
 	if err := c.sortKeys(h, o["sort"]); err != nil {
 		return nil, err
 	}
-	if list, ok := o["search_after"].([]any); ok {
-		if len(list) != len(h.keys) {
-			return nil, refuse("[search_after] has %d values but the sort has %d fields", len(list), len(h.keys))
-		}
-		for _, v := range list {
-			value := Value{}
-			switch v := v.(type) {
-			case float64:
-				value = Value{Kind: Number, Num: v}
-			case string:
-				value = Value{Kind: Text, Text: v}
-			case bool:
-				value = Value{Kind: Bool, Text: textOf(v)}
-			}
-			h.after = append(h.after, value)
-		}
+	if o["pit"] != nil && !slices.ContainsFunc(h.keys, func(k sortKey) bool { return k.slot == slotDoc }) {
+		// Pages of a point in time need a total order.
+		h.keys = append(h.keys, sortKey{slot: slotDoc, name: "_shard_doc"})
 	}
-	return h, nil
+	return h, h.searchAfter(o["search_after"])
+}
+
+// phase is an error that the original reports from its shards.
+func phase(cause *wire.Refusal) error {
+	return &wire.Refusal{Status: cause.Status, Type: wire.TypeSearchPhase, Reason: "all shards failed", Cause: cause}
+}
+
+func (h *hits) searchAfter(v any) error {
+	if v == nil {
+		return nil
+	}
+	list, ok := v.([]any)
+	switch {
+	case !ok || len(list) == 0:
+		return refuseAt("search_after", "[search_after] must be a list of values, one for each field of the sort")
+	case len(h.keys) == 0:
+		return wire.Refuse(wire.TypeIllegalArgument, "Sort must contain at least one field; [search_after] goes on behind values of a sort")
+	case h.from > 0:
+		return wire.Refuse(wire.TypeIllegalArgument, "`from` parameter must be set to 0 when `search_after` is used")
+	case len(list) == len(h.keys)-1 && h.keys[len(list)].name == "_shard_doc":
+		// All that are equal so far are passed over.
+		list = append(slices.Clone(list), math.MaxFloat64)
+	}
+	if len(list) != len(h.keys) {
+		return wire.Refuse(wire.TypeIllegalArgument, "search_after has %d value(s) but sort has %d; give the sort values of the last hit", len(list), len(h.keys))
+	}
+	for i, v := range list {
+		value, ok := plainValue(v)
+		if !ok {
+			return refuseAt("search_after", "[search_after] holds texts, numbers, booleans and null only")
+		}
+		if value.Kind == Text && h.keys[i].format != "" {
+			if ms, isDate := mapping.ParseDateAs(value.Text, h.keys[i].format); isDate {
+				value = Value{Kind: Date, Num: float64(ms)}
+			}
+		}
+		h.after = append(h.after, value)
+	}
+	return nil
+}
+
+// plainValue is a JSON scalar as a value; null has none.
+func plainValue(v any) (Value, bool) {
+	switch v := v.(type) {
+	case nil:
+		return Value{}, true
+	case float64:
+		return Value{Kind: Number, Num: v}, true
+	case string:
+		return Value{Kind: Text, Text: v}, true
+	case bool:
+		return boolValue(v), true
+	}
+	return Value{}, false
 }
 
 func (c *compiler) sortKeys(h *hits, v any) error {
@@ -107,77 +180,185 @@ func (c *compiler) sortKeys(h *hits, v any) error {
 		list = []any{v}
 	}
 	for _, item := range list {
-		name, params := "", any(nil)
+		members := map[string]any{}
 		switch item := item.(type) {
 		case string:
-			name = item
+			members[item] = nil
 		case map[string]any:
-			var err error
-			if name, params, err = single(item, "sort"); err != nil {
+			members = item
+		default:
+			return refuseAt("sort", "[sort] is a list of fields, each a name or an object")
+		}
+		if len(members) != 1 {
+			return refuseAt("sort", "an object of [sort] names one field, it has %d; put each into an object of its own", len(members))
+		}
+		for name, params := range members { // order-free: there is one
+			k, err := c.sortKey(name, params)
+			if err != nil {
 				return err
 			}
-		default:
-			return refuse("[sort] is a list of fields, each a name or an object")
+			h.keys = append(h.keys, k)
 		}
-		k := sortKey{descending: name == "_score"}
-		switch p := params.(type) {
-		case string:
-			k.descending = p == "desc"
-		case map[string]any:
-			if p["order"] != nil {
-				k.descending = p["order"] == "desc"
-			}
-			k.first = p["missing"] == "_first"
-		}
-		switch name {
-		case "_doc", "_shard_doc":
-			k.slot = -1
-		case "_score":
-			k.slot = -2
-		case "_id":
-			k.slot = -3
-		default:
-			k.slot = c.slot(name)
-		}
-		h.keys = append(h.keys, k)
+	}
+	// Ordering by score alone is ordering by nothing: all are equal.
+	if len(h.keys) == 1 && h.keys[0].slot == slotScore && h.keys[0].descending {
+		h.keys = nil
 	}
 	return nil
 }
 
+func (c *compiler) sortKey(name string, params any) (sortKey, error) {
+	k := sortKey{name: name, descending: name == "_score"}
+	direction := func(v any) error {
+		switch v {
+		case "asc":
+			k.descending = false
+		case "desc":
+			k.descending = true
+		default:
+			return refuseAt(name, "the order of [%s] must be asc or desc", wire.Clip(name))
+		}
+		return nil
+	}
+	switch p := params.(type) {
+	case nil:
+	case string:
+		if err := direction(p); err != nil {
+			return k, err
+		}
+	case map[string]any:
+		for member, v := range p { // order-free: each is its own
+			var err error
+			switch member {
+			case "order":
+				err = direction(v)
+			case "missing":
+				if k.first = v == "_first"; v != "_first" && v != "_last" {
+					k.instead, _ = plainValue(v)
+				}
+			case "mode":
+				k.mode = textOf(v)
+				if !slices.Contains([]string{"min", "max", "sum", "avg", "median"}, k.mode) {
+					err = refuseAt(member, "[mode] of a sort is min, max, sum, avg or median")
+				}
+			case "format":
+				k.format = textOf(v)
+			case "unmapped_type", "ignore_unmapped":
+				k.lenient = true
+			case "numeric_type":
+			default:
+				err = refuseAt(member, "[field_sort] unknown field [%s]", wire.Clip(member))
+			}
+			if err != nil {
+				return k, err
+			}
+		}
+	default:
+		return k, refuseAt(name, "the sort by [%s] must be an order or an object", wire.Clip(name))
+	}
+	switch name {
+	case "_doc", "_shard_doc":
+		k.slot = slotDoc
+	case "_score":
+		k.slot = slotScore
+	case "_id":
+		k.slot = slotID
+	case "_index":
+		k.slot = slotIndex
+	default:
+		if strings.HasPrefix(name, "_script") || strings.HasPrefix(name, "_geo") || name == "" {
+			return k, refuseAt(name, "sorting by [%s] is not supported; sort by a field", wire.Clip(name))
+		}
+		k.slot = c.slot(name)
+	}
+	return k, nil
+}
+
+// AddTiebreaker makes the order of hits total, as pages need it, and returns how
+// many sort values hits had without it.
+func (s *Search) AddTiebreaker() int {
+	h := s.hits
+	for _, k := range h.keys {
+		if k.slot == slotDoc {
+			return len(h.keys)
+		}
+	}
+	h.keys = append(h.keys, sortKey{slot: slotDoc, name: "_shard_doc"})
+	s.Start(s.Plans("")[0])
+	return len(h.keys) - 1
+}
+
+// HideSort shows only the first sort values of hits.
+func (s *Search) HideSort(after int) { s.hits.shown = after }
+
+// begin checks the sort against the fields of the documents that follow.
+func (h *hits) begin(f *fields) error {
+	for i, k := range h.keys {
+		if k.slot < 0 {
+			continue
+		}
+		t := f.types[k.slot]
+		if !t.known && !k.lenient && h.types != nil {
+			return phase(wire.Refuse(wire.TypeQueryShard, "No mapping found for [%s] in order to sort on; give the sort an [unmapped_type] if the field may be missing", wire.Clip(k.name)))
+		}
+		// A date in search_after may be written as one.
+		if t.Type == mapping.Date && i < len(h.after) && h.after[i].Kind == Text {
+			if ms, ok := mapping.ParseDateAs(h.after[i].Text, cmp.Or(k.format, t.format)); ok {
+				h.after[i] = Value{Kind: Date, Num: float64(ms)}
+			}
+		}
+	}
+	return nil
+}
+
+// full reports whether as many hits are kept as are asked for.
+func (h *hits) full() bool { return len(h.list) >= h.from+h.size }
+
+// wants reports whether a document behind d may still be among the first.
+func (h *hits) wants(d *Doc, p *Plan) bool {
+	switch {
+	case h.size == 0:
+		return false
+	case !h.full():
+		return true
+	case len(h.keys) == 0:
+		return false
+	case !p.BySeq && !(p.ByTime && d.HasAt):
+		return true
+	}
+	if h.worst == nil {
+		h.cut(h.from + h.size)
+	}
+	at := Value{Kind: Date, Num: float64(d.AtMs)}
+	if p.BySeq {
+		at = Value{Kind: Number, Num: float64(d.Seq)}
+	}
+	return h.compareAt(0, at, h.worst[0]) <= 0
+}
+
 // take keeps a document if it is among the first.
 func (h *hits) take(d *Doc, row [][]Value) {
-	h.count++
 	h.order++
 	want := h.from + h.size
-	if h.size == 0 || len(h.keys) == 0 && len(h.list) >= want {
+	if h.size == 0 || len(h.keys) == 0 && h.full() {
 		return
 	}
 	x := hit{order: h.order}
 	if len(h.keys) > 0 {
 		x.key = make([]Value, len(h.keys))
-		for i, k := range h.keys {
-			x.key[i] = k.value(d, row, h.order)
+		for i := range h.keys {
+			x.key[i] = h.keys[i].value(d, row)
 		}
-		if h.after != nil && h.compare(x.key, h.after) <= 0 {
+		if h.after != nil && h.compare(x.key, h.after) <= 0 || h.worst != nil && h.compare(x.key, h.worst) >= 0 {
 			return
 		}
-		if len(h.list) >= 2*want+100 {
-			h.cut(want)
-		}
 	}
-	x.index, x.id, x.version, x.source = d.Index, d.ID, d.Version, bytes.Clone(d.Source)
-	for _, f := range h.fields {
-		if len(row[f.slot]) == 0 {
-			continue
-		}
-		if x.fields == nil {
-			x.fields = map[string][]any{}
-		}
-		for _, v := range row[f.slot] {
-			x.fields[f.name] = append(x.fields[f.name], v.plain())
-		}
-	}
+	x.index, x.id, x.version, x.seq, x.source, x.types = d.Index, d.ID, d.Version, d.Seq, bytes.Clone(d.Source), h.types
 	h.list = append(h.list, x)
+	h.budget.hold(len(x.source) + 200)
+	if len(h.list) >= 2*want+100 {
+		h.cut(want)
+	}
 }
 
 // plain is the value as JSON shows it.
@@ -185,6 +366,8 @@ func (v Value) plain() any {
 	switch v.Kind {
 	case Number:
 		return v.Num
+	case Date:
+		return int64(v.Num)
 	case Bool:
 		return v.Num == 1
 	case Text:
@@ -193,105 +376,173 @@ func (v Value) plain() any {
 	return nil
 }
 
-// value is a document's value of a key; of several, the one that comes first.
-func (k *sortKey) value(d *Doc, row [][]Value, order int64) Value {
+// value is a document's value of a key.
+func (k *sortKey) value(d *Doc, row [][]Value) Value {
 	switch k.slot {
-	case -1:
-		return Value{Kind: Number, Num: float64(order)}
-	case -2:
+	case slotDoc:
+		return Value{Kind: Number, Num: float64(d.Seq)}
+	case slotScore:
 		return Value{Kind: Number, Num: 1}
-	case -3:
+	case slotID:
 		return Value{Kind: Text, Text: d.ID}
+	case slotIndex:
+		return Value{Kind: Text, Text: d.Index}
 	}
+	values := row[k.slot]
+	if len(values) == 0 {
+		return k.instead
+	}
+	if len(values) > 1 && k.mode != "" && k.mode != "min" && k.mode != "max" {
+		return combined(k.mode, values)
+	}
+	greatest := k.descending && k.mode != "min" || k.mode == "max"
 	var best Value
-	for i, v := range row[k.slot] {
+	for i, v := range values {
 		// Dates in a text order as moments.
 		if v.Kind == Text {
-			if ms, ok := v.millis(); ok {
-				v = Value{Kind: Number, Num: ms}
+			if ms, ok := mapping.ParseDate(v.Text); ok {
+				v = Value{Kind: Date, Num: float64(ms)}
 			}
 		}
-		if n := compareValues(v, best); i == 0 || k.descending && n > 0 || !k.descending && n < 0 {
+		if n := compareValues(v, best); i == 0 || greatest && n > 0 || !greatest && n < 0 {
 			best = v
 		}
 	}
 	return best
 }
 
+// combined is one value for several numbers.
+func combined(mode string, values []Value) Value {
+	list := make([]float64, 0, len(values))
+	sum := 0.0
+	for _, v := range values {
+		list = append(list, v.Num)
+		sum += v.Num
+	}
+	out := Value{Kind: values[0].Kind, Num: sum}
+	switch mode {
+	case "avg":
+		out.Num = sum / float64(len(list))
+	case "median":
+		slices.Sort(list)
+		out.Num = (list[(len(list)-1)/2] + list[len(list)/2]) / 2
+	}
+	return out
+}
+
 func (h *hits) compare(a, b []Value) int {
-	for i, k := range h.keys {
-		switch {
-		case a[i].Kind == 0 && b[i].Kind == 0:
-			continue
-		case a[i].Kind == 0 || b[i].Kind == 0:
-			if (a[i].Kind == 0) == k.first {
-				return -1
-			}
-			return 1
-		}
-		n := compareValues(a[i], b[i])
-		if k.descending {
-			n = -n
-		}
-		if n != 0 {
+	for i := range h.keys {
+		if n := h.compareAt(i, a[i], b[i]); n != 0 {
 			return n
 		}
 	}
 	return 0
 }
 
+// compareAt compares two values of one key.
+func (h *hits) compareAt(i int, a, b Value) int {
+	k := &h.keys[i]
+	switch {
+	case a.Kind == 0 && b.Kind == 0:
+		return 0
+	case a.Kind == 0 || b.Kind == 0:
+		if (a.Kind == 0) == k.first {
+			return -1
+		}
+		return 1
+	}
+	n := compareValues(a, b)
+	if k.descending {
+		n = -n
+	}
+	return n
+}
+
 // cut keeps the first n.
 func (h *hits) cut(n int) {
 	if len(h.keys) > 0 {
 		slices.SortFunc(h.list, func(a, b hit) int {
-			if c := h.compare(a.key, b.key); c != 0 {
-				return c
-			}
-			return int(a.order - b.order)
+			return cmp.Or(h.compare(a.key, b.key), cmp.Compare(a.order, b.order))
 		})
 	}
-	h.list = h.list[:min(n, len(h.list))]
+	if n >= len(h.list) && len(h.list) == 0 {
+		return
+	}
+	for _, late := range h.list[min(n, len(h.list)):] {
+		h.budget.hold(-len(late.source) - 200)
+	}
+	if len(h.list) >= n && n > 0 {
+		h.list = slices.Delete(h.list, n, len(h.list))
+		h.worst = h.list[n-1].key
+	}
 }
+
+// LastKey is the sort values of the last hit, where the next page begins; nil
+// without hits.
+func (s *Search) LastKey() []Value {
+	h := s.hits
+	h.cut(h.from + h.size)
+	if len(h.list) == 0 || len(h.list) <= h.from {
+		return nil
+	}
+	return h.list[len(h.list)-1].key
+}
+
+// After goes on behind the sort values of a hit.
+func (s *Search) After(key []Value) { s.hits.after = key }
+
+// Size is how many hits are asked for.
+func (s *Search) Size() int { return s.hits.size }
 
 // answer is the response's list of hits.
 func (h *hits) answer() map[string]any {
 	h.cut(h.from + h.size)
 	list := []any{}
-	for _, x := range h.list[min(h.from, len(h.list)):] {
-		out := map[string]any{"_index": x.index, "_id": x.id, "_score": 1.0}
-		if !h.source.none {
-			out["_source"] = h.source.apply(x.source)
-		}
-		if x.fields != nil {
-			out["fields"] = x.fields
-		}
-		if len(h.keys) > 0 {
-			out["_score"] = nil
-			key := make([]any, len(x.key))
-			for i, v := range x.key {
-				key[i] = v.plain()
-			}
-			out["sort"] = key
-		}
-		list = append(list, out)
+	for i := min(h.from, len(h.list)); i < len(h.list); i++ {
+		list = append(list, h.show(&h.list[i]))
 	}
-	out := map[string]any{"total": map[string]any{"value": h.count, "relation": "eq"}, "max_score": nil, "hits": list}
-	if len(h.keys) == 0 && len(h.list) > 0 {
+	out := map[string]any{"max_score": nil, "hits": list}
+	if (len(h.keys) == 0 || h.shown == 0 || h.scores) && len(list) > 0 {
 		out["max_score"] = 1.0
 	}
 	return out
 }
 
-// Raw is a hit's document for readers inside the server, in order.
-func (s *Search) Raw() []Doc {
-	s.hits.cut(s.hits.from + s.hits.size)
-	var docs []Doc
-	for _, x := range s.hits.list[min(s.hits.from, len(s.hits.list)):] {
-		docs = append(docs, Doc{Index: x.index, ID: x.id, Version: x.version, Source: x.source})
+// show is one hit.
+func (h *hits) show(x *hit) map[string]any {
+	out := map[string]any{"_index": x.index, "_id": x.id, "_score": 1.0}
+	if !h.source.none {
+		out["_source"] = h.source.apply(x.source)
 	}
-	return docs
+	if h.version {
+		out["_version"] = max(x.version, 1)
+	}
+	if h.seqNo {
+		out["_seq_no"], out["_primary_term"] = max(x.seq-1, 0), 1
+	}
+	if found := h.shownFields(x); len(found) > 0 {
+		out["fields"] = found
+	}
+	shown := len(h.keys)
+	if h.shown >= 0 {
+		shown = h.shown
+	}
+	if shown == 0 {
+		return out
+	}
+	if !h.scores {
+		out["_score"] = nil
+	}
+	key := make([]any, shown)
+	for i, v := range x.key[:shown] {
+		key[i] = v.plain()
+		switch {
+		case v.Kind == Date && h.keys[i].format != "":
+			key[i] = formatDate(v.Num, h.keys[i].format)
+		case h.keys[i].slot == slotDoc:
+			key[i] = int64(v.Num)
+		}
+	}
+	out["sort"] = key
+	return out
 }
-
-// Unlimited keeps every document that matches, for readers inside the server that
-// ask for a bounded range.
-func (s *Search) Unlimited() { s.hits.from, s.hits.size = 0, math.MaxInt32 }

@@ -65,6 +65,7 @@ func (m *numbers) add(_ *Doc, row [][]Value) {
 				m.put(ms)
 			}
 		default:
+			m.times = m.times || v.Kind == Date
 			m.put(v.Num)
 		}
 	}

@@ -1,9 +1,11 @@
 package query
 
 import (
+	"cmp"
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"tidemark/wire"
 )
@@ -23,7 +25,9 @@ type limit struct {
 	hasText          bool
 }
 
-func (c *compiler) limit(v any, open bool, format string) (limit, error) {
+// limit reads one end. A date that names a span of time, such as a day, stands
+// for its end in gt and lte and for its start in gte and lt.
+func (c *compiler) limit(v any, open, up bool, format string, zone *time.Location) (limit, error) {
 	l := limit{set: v != nil, open: open}
 	switch v := v.(type) {
 	case nil:
@@ -32,84 +36,86 @@ func (c *compiler) limit(v any, open bool, format string) (limit, error) {
 		if strings.HasPrefix(format, "epoch_second") {
 			l.ms *= 1000
 		}
+		l.text, l.hasText = numberText(v), true
 	case string:
 		l.text, l.hasText = v, true
 		l.number, l.isNumber = parseNumber(v)
-		if strings.HasPrefix(format, "epoch_second") && l.isNumber {
-			l.ms, l.isTime = l.number*1000, true
-		} else {
-			l.ms, l.isTime = dateOf(v, c.now)
-		}
-		if l.isTime {
-			// A date names a moment; as a plain number it would mean a year.
-			l.number, l.isNumber = l.ms, true
-		}
+		l.ms, l.isTime = dateOf(v, c.now, format, zone, up)
+	case bool:
+		l.text, l.hasText = textOf(v), true
 	default:
-		return l, refuse("a [range] ends at a text or a number")
+		return l, refuseAt("range", "a [range] ends at a text or a number")
 	}
 	return l, nil
 }
 
-// below reports whether v lies below the limit; equal values lie below an open one.
+// compare orders a value against the limit; ok is false if they cannot be
+// compared.
 func (l *limit) compare(v Value) (order int, ok bool) {
-	switch {
-	case v.Kind == Number && l.isNumber:
-		return compareFloats(v.Num, l.number), true
-	case v.Kind == Text:
-		if ms, isTime := v.millis(); isTime && l.isTime {
-			return compareFloats(ms, l.ms), true
+	switch v.Kind {
+	case Date:
+		return cmp.Compare(v.Num, l.ms), l.isTime
+	case Number:
+		if l.isNumber {
+			return cmp.Compare(v.Num, l.number), true
 		}
-		if l.hasText {
-			return strings.Compare(v.Text, l.text), true
+		// A number that nobody declared as a date may be one.
+		return cmp.Compare(v.Num, l.ms), l.isTime
+	case Text:
+		if l.isTime {
+			if ms, isTime := v.millis(); isTime {
+				return cmp.Compare(ms, l.ms), true
+			}
 		}
 	}
-	return 0, false
-}
-
-func compareFloats(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
+	return strings.Compare(v.Text, l.text), l.hasText
 }
 
 // between compiles a range query.
 func (c *compiler) between(name string, params any, must bool) (matcher, error) {
-	o, err := object(params, "range")
+	o, err := object(params, name)
 	if err != nil {
 		return nil, err
 	}
 	format, _ := o["format"].(string)
+	var zone *time.Location
+	if text, ok := o["time_zone"].(string); ok {
+		if zone, err = zoneNamed(text); err != nil {
+			return nil, badZone(text)
+		}
+	}
 	var from, to limit
 	for member, v := range o {
 		var err error
 		switch member {
 		case "gte", "gt":
-			from, err = c.limit(v, member == "gt", format)
+			from, err = c.limit(v, member == "gt", member == "gt", format, zone)
 		case "lte", "lt":
-			to, err = c.limit(v, member == "lt", format)
+			to, err = c.limit(v, member == "lt", member == "lte", format, zone)
 		case "from":
 			if v != nil {
-				from, err = c.limit(v, o["include_lower"] == false, format)
+				from, err = c.limit(v, o["include_lower"] == false, o["include_lower"] == false, format, zone)
 			}
 		case "to":
 			if v != nil {
-				to, err = c.limit(v, o["include_upper"] == false, format)
+				to, err = c.limit(v, o["include_upper"] == false, o["include_upper"] != false, format, zone)
 			}
 		case "format", "boost", "time_zone", "include_lower", "include_upper", "relation", "_name":
 		default:
-			err = refuse("[range] query does not support [%s]", wire.Clip(member))
+			err = refuseAt(member, "[range] query does not support [%s]", wire.Clip(member))
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
+	return c.within(name, &from, &to, must), nil
+}
+
+// within compiles the comparison with both ends.
+func (c *compiler) within(name string, from, to *limit, must bool) matcher {
 	slot := c.slot(name)
 	if must {
-		c.bind(name, &from, &to)
+		c.bind(name, from, to)
 	}
 	return func(_ *Doc, row [][]Value) bool {
 		for _, v := range row[slot] {
@@ -118,7 +124,7 @@ func (c *compiler) between(name string, params any, must bool) (matcher, error) 
 			}
 		}
 		return false
-	}, nil
+	}
 }
 
 // holds reports whether a value lies on the right side of a limit.

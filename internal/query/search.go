@@ -1,41 +1,54 @@
 package query
 
 import (
+	"maps"
 	"math"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"tidemark/internal/mapping"
 	"tidemark/wire"
 )
 
 // MaxWindow bounds from plus size of one search.
 const MaxWindow = 10_000
 
+// defaultTotal is up to where hits are counted unless the request says otherwise.
+const defaultTotal = 10_000
+
 // Search is one search request with what it has gathered.
 type Search struct {
 	c    *compiler
 	test matcher
+	post matcher
 	hits *hits
 	aggs *group
 	top  *set
-	// total counts all documents that match.
-	total     int64
-	hitsTotal bool
+	// total counts the documents that match, up to limit; enough ends the search.
+	total, limit, enough int64
+	terminated           bool
+	plan                 Plan
 }
 
-// Parse reads a search request's body; none asks for everything. The error is a
-// *wire.Refusal.
-func Parse(body []byte, now time.Time) (*Search, error) {
-	o := map[string]any{}
-	if len(body) > 0 {
-		if err := json.Unmarshal(body, &o); err != nil {
-			return nil, refuse("the search request cannot be read: %v", err)
-		}
-	}
-	return New(o, now)
+// Plan is what a source needs to look at. Where it is narrower than all
+// documents, the source may show the others nevertheless.
+type Plan struct {
+	// FromMs and ToMs bound the times [FromMs, ToMs) of the source's time field.
+	FromMs, ToMs int64
+	// ByTime: documents are best shown in order of that field, Descending with the
+	// latest first; the search is then over early.
+	ByTime, Descending bool
+	// BySeq: documents are best shown in the order of their numbers, and those up
+	// to AfterSeq need not be shown.
+	BySeq    bool
+	AfterSeq int64
+	// TimesOnly: only the field's values matter, no document is read otherwise.
+	TimesOnly bool
+	// counts and takes say what is done with the documents that match.
+	counts, takes bool
 }
 
 // ParseQuery reads a query alone, nil for everything.
@@ -52,17 +65,23 @@ func ParseQuery(q jsontext.Value, now time.Time) (*Search, error) {
 
 // known are the members of a request that are read, or that change nothing here.
 var known = map[string]bool{"track_scores": true, "timeout": true, "version": true, "seq_no_primary_term": true, "stored_fields": true,
-	"docvalue_fields": true, "terminate_after": true, "pit": true, "preference": true, "profile": true, "explain": true,
+	"docvalue_fields": true, "terminate_after": true, "pit": true, "preference": true, "profile": true, "explain": true, "post_filter": true, "ext": true,
 	"min_score": true, "indices_boost": true, "stats": true, "highlight": true, "query": true, "aggs": true, "aggregations": true,
 	"from": true, "size": true, "sort": true, "_source": true, "track_total_hits": true, "search_after": true, "fields": true, "typed_keys": true}
 
-// New compiles a decoded request.
+// unsupported are members that mean something this index cannot do.
+var unsupported = map[string]bool{"collapse": true, "suggest": true, "rescore": true, "knn": true, "script_fields": true, "runtime_mappings": true, "slice": true, "rank": true, "retriever": true}
+
+// New compiles a decoded request. The error is a *wire.Refusal.
 func New(o map[string]any, now time.Time) (*Search, error) {
-	s := &Search{c: &compiler{fields: newFields(), now: now, timeBound: map[string]*bound{}}, hitsTotal: true}
+	s := &Search{c: newCompiler(now), limit: defaultTotal, enough: math.MaxInt64}
 	s.c.typed = o["typed_keys"] == true
-	for name := range o { // The refusal names any one of them.
-		if !known[name] {
-			return nil, refuse("unknown key [%s] in a search request", wire.Clip(name))
+	for _, name := range slices.Sorted(maps.Keys(o)) {
+		switch {
+		case unsupported[name]:
+			return nil, refuseAt(name, "[%s] is not supported in a search request; this index filters, sorts and aggregates documents", name)
+		case !known[name]:
+			return nil, refuseAt(name, "unknown key [%s] in a search request", wire.Clip(name))
 		}
 	}
 	var err error
@@ -71,41 +90,121 @@ func New(o map[string]any, now time.Time) (*Search, error) {
 			return nil, err
 		}
 	}
+	if o["post_filter"] != nil {
+		if s.post, err = s.c.query(o["post_filter"], 0, false); err != nil {
+			return nil, err
+		}
+	}
 	aggs := o["aggs"]
 	if aggs == nil {
 		aggs = o["aggregations"]
 	} else if o["aggregations"] != nil {
-		return nil, refuse("the request has both [aggs] and [aggregations]; give one")
+		return nil, refuseAt("aggregations", "the request has both [aggs] and [aggregations]; give one")
 	}
 	if s.aggs, err = s.c.aggregations(aggs, 0); err != nil {
 		return nil, err
 	}
-	if s.hits, err = s.c.hits(o, 10); err != nil {
+	if s.hits, err = s.c.hits(o, 10, false); err != nil {
 		return nil, err
 	}
-	s.hitsTotal = o["track_total_hits"] != false
+	if err := s.bounds(o); err != nil {
+		return nil, err
+	}
 	s.top = s.aggs.newSet()
+	s.Start(s.Plans("")[0])
 	return s, nil
 }
 
-// Between are the times [from, to) in milliseconds that the request lets through
-// for a field; a source may leave out the rest.
-func (s *Search) Between(field string) (fromMs, toMs int64) {
-	fromMs, toMs = math.MinInt64, math.MaxInt64
-	if b := s.c.timeBound[field]; b != nil {
-		if b.from > math.MinInt64 {
-			fromMs = int64(math.Ceil(b.from))
+// bounds reads how far is counted.
+func (s *Search) bounds(o map[string]any) error {
+	switch v := o["track_total_hits"].(type) {
+	case nil:
+	case bool:
+		s.limit = 0
+		if v {
+			s.limit = math.MaxInt64
 		}
-		if b.to < math.MaxInt64 {
-			toMs = int64(math.Ceil(b.to))
+	case float64:
+		if v < -1 || v != math.Trunc(v) || v > math.MaxInt32 {
+			return refuseAt("track_total_hits", "[track_total_hits] must be a boolean or a whole number and not negative")
+		}
+		s.limit = max(int64(v), 0)
+	default:
+		return refuseAt("track_total_hits", "[track_total_hits] must be a boolean or a whole number")
+	}
+	if v := o["terminate_after"]; v != nil {
+		n, ok := v.(float64)
+		if !ok || n < 0 || n > math.MaxInt32 {
+			return refuseAt("terminate_after", "[terminate_after] must be a whole number and not negative")
+		}
+		if n > 0 {
+			s.enough = int64(n)
 		}
 	}
-	return fromMs, toMs
+	return nil
+}
+
+// Plans are what a source shows to the search, one after the other, each between
+// Start and the end. timeField is the field that the source can narrow and order
+// by, "" if there is none.
+func (s *Search) Plans(timeField string) []Plan {
+	p := Plan{FromMs: math.MinInt64, ToMs: math.MaxInt64, counts: true, takes: true}
+	if b := s.c.timeBound[timeField]; b != nil && timeField != "" {
+		if b.from > -math.MaxInt64 {
+			p.FromMs = int64(math.Ceil(b.from))
+		}
+		if b.to < math.MaxInt64 {
+			p.ToMs = int64(math.Ceil(b.to))
+		}
+	}
+	h := s.hits
+	if h.size == 0 || len(h.keys) == 0 {
+		p.TimesOnly = timeField != "" && h.size == 0 && s.c.only(timeField)
+		return []Plan{p}
+	}
+	first := h.keys[0]
+	byTime := timeField != "" && first.slot >= 0 && s.c.paths[first.slot] == timeField
+	if len(s.aggs.names) > 0 || !byTime && first.slot != slotDoc || first.slot == slotDoc && first.descending {
+		return []Plan{p}
+	}
+	p.ByTime, p.BySeq, p.Descending = byTime, !byTime, first.descending
+	if h.after == nil || h.after[0].Kind == 0 {
+		return []Plan{p}
+	}
+	// Documents before the page are counted by themselves, then skipped.
+	page := p
+	page.counts = false
+	switch at := h.after[0].Num; {
+	case h.after[0].Kind == Text:
+		return []Plan{p}
+	case !byTime:
+		page.AfterSeq = int64(at)
+	case page.Descending:
+		page.ToMs = min(page.ToMs, int64(at)+1)
+	default:
+		page.FromMs = max(page.FromMs, int64(at))
+	}
+	if s.limit == 0 {
+		return []Plan{page}
+	}
+	p.takes, p.ByTime, p.BySeq = false, false, false
+	return []Plan{p, page}
+}
+
+// Start begins with a plan.
+func (s *Search) Start(p Plan) { s.plan = p }
+
+// Begin tells the types of the fields of the documents that follow, nil for
+// documents that speak for themselves. The error is a *wire.Refusal.
+func (s *Search) Begin(types *mapping.Fields) error {
+	s.c.begin(types)
+	s.hits.types = types
+	return s.hits.begin(s.c.fields)
 }
 
 // CountOnly reports whether matching documents need not be looked into.
 func (s *Search) CountOnly() bool {
-	return s.test == nil && len(s.aggs.names) == 0 && s.hits.size == 0
+	return s.test == nil && s.post == nil && len(s.aggs.names) == 0 && s.hits.size == 0 && s.enough == math.MaxInt64
 }
 
 // AddCount counts documents that were not visited.
@@ -117,132 +216,92 @@ func (s *Search) Matches(d *Doc) bool {
 	return s.test == nil || s.test(d, s.c.row)
 }
 
-// Visit takes a document. Its Source may be changed afterwards.
-func (s *Search) Visit(d *Doc) {
-	s.c.read(d.Source)
+// Visit takes a document, whose Source may be changed afterwards. more is false
+// when no later one of the plan can change the answer. The error is a
+// *wire.Refusal: the answer would be too large.
+func (s *Search) Visit(d *Doc) (more bool, err error) {
+	if d.Source == nil {
+		s.c.readTime(d)
+	} else {
+		s.c.read(d.Source)
+	}
 	if s.test != nil && !s.test(d, s.c.row) {
-		return
+		return s.more(d), nil
 	}
-	s.total++
-	s.hits.take(d, s.c.row)
-	for _, a := range s.top.inner {
-		a.add(d, s.c.row)
+	if s.post == nil || s.post(d, s.c.row) {
+		if s.plan.counts {
+			s.total++
+		}
+		if s.plan.takes {
+			s.hits.take(d, s.c.row)
+		}
 	}
+	if s.plan.takes {
+		for _, a := range s.top.inner {
+			a.add(d, s.c.row)
+		}
+	}
+	if s.plan.counts && s.total >= s.enough {
+		s.terminated = true
+		return false, nil
+	}
+	return s.more(d), s.c.budget.err
 }
+
+// more reports whether documents behind this one can change the answer.
+func (s *Search) more(d *Doc) bool {
+	if len(s.aggs.names) > 0 || s.plan.counts && s.total <= s.limit && s.limit > 0 {
+		return true
+	}
+	return s.plan.takes && s.hits.wants(d, &s.plan)
+}
+
+// Terminated reports whether the request's own bound ended the search.
+func (s *Search) Terminated() bool { return s.terminated }
 
 // Total is how many documents match.
 func (s *Search) Total() int64 { return s.total }
 
-// Answer is the response's hits and aggregations.
-func (s *Search) Answer() map[string]any {
+// Aggregates reports whether the request has aggregations.
+func (s *Search) Aggregates() bool { return len(s.aggs.names) > 0 }
+
+// Answer is the response's hits and aggregations. The error is a *wire.Refusal:
+// the answer would be too large.
+func (s *Search) Answer() (map[string]any, error) {
 	found := s.hits.answer()
-	if s.hitsTotal {
-		found["total"] = map[string]any{"value": s.total, "relation": "eq"}
-	} else {
-		delete(found, "total")
+	if s.limit > 0 {
+		total := map[string]any{"value": s.total, "relation": "eq"}
+		if s.total > s.limit {
+			total["value"], total["relation"] = s.limit, "gte"
+		}
+		found["total"] = total
 	}
 	out := map[string]any{"hits": found}
+	if s.terminated {
+		out["terminated_early"] = true
+	} else if s.enough != math.MaxInt64 {
+		out["terminated_early"] = false
+	}
 	if len(s.aggs.names) > 0 {
 		out["aggregations"] = s.aggs.fill(map[string]any{}, s.top)
 	}
-	return out
+	return out, s.c.budget.err
 }
 
-// Values are the values of a path in a document, for readers of single fields.
-func Values(doc []byte, path string) []Value {
-	f := newFields()
-	slot := f.slot(path)
-	f.read(doc)
-	return f.row[slot]
+// Unlimited keeps every document that matches, for readers inside the server that
+// ask for a bounded range.
+func (s *Search) Unlimited() {
+	s.hits.from, s.hits.size, s.limit = 0, math.MaxInt32, math.MaxInt64
+	s.c.budget.limit = math.MaxInt64
+	s.Start(s.Plans("")[0])
 }
 
-// Millis is the time that a document's field holds.
-func Millis(doc []byte, path string) (int64, bool) {
-	for _, v := range Values(doc, path) {
-		if ms, ok := v.millis(); ok {
-			return int64(ms), true
-		}
+// Raw is a hit's document for readers inside the server, in order.
+func (s *Search) Raw() []Doc {
+	s.hits.cut(s.hits.from + s.hits.size)
+	var docs []Doc
+	for _, x := range s.hits.list[min(s.hits.from, len(s.hits.list)):] {
+		docs = append(docs, Doc{Index: x.index, ID: x.id, Version: x.version, Seq: x.seq, Source: x.source})
 	}
-	return 0, false
-}
-
-// sourceFilter says which parts of a document a hit shows.
-type sourceFilter struct {
-	none              bool
-	includes, exclude []string
-}
-
-func sourceOf(v any) (f sourceFilter, err error) {
-	texts := func(v any) (list []string) {
-		switch v := v.(type) {
-		case string:
-			list = []string{v}
-		case []any:
-			for _, x := range v {
-				list = append(list, textOf(x))
-			}
-		}
-		return list
-	}
-	switch v := v.(type) {
-	case nil:
-	case bool:
-		f.none = !v
-	case string, []any:
-		f.includes = texts(v)
-	case map[string]any:
-		f.includes, f.exclude = append(texts(v["includes"]), texts(v["include"])...), append(texts(v["excludes"]), texts(v["exclude"])...)
-	default:
-		err = refuse("[_source] must be a boolean, a field, a list of fields, or an object with includes and excludes")
-	}
-	return f, err
-}
-
-// apply is the document as the hit shows it.
-func (f *sourceFilter) apply(doc []byte) jsontext.Value {
-	if len(f.includes) == 0 && len(f.exclude) == 0 {
-		return doc
-	}
-	var tree map[string]any
-	if json.Unmarshal(doc, &tree) != nil {
-		return doc
-	}
-	out, err := json.Marshal(f.prune(tree, ""), json.Deterministic(true))
-	if err != nil {
-		return doc
-	}
-	return out
-}
-
-func (f *sourceFilter) prune(tree map[string]any, above string) map[string]any {
-	out := map[string]any{}
-	for name, v := range tree {
-		path := above + name
-		if anyPath(f.exclude, path, false) {
-			continue
-		}
-		inner, isObject := v.(map[string]any)
-		switch {
-		case len(f.includes) == 0 || anyPath(f.includes, path, false):
-			if isObject && len(f.exclude) > 0 {
-				sub := sourceFilter{exclude: f.exclude}
-				v = sub.prune(inner, path+".")
-			}
-			out[name] = v
-		case isObject && anyPath(f.includes, path, true):
-			out[name] = f.prune(inner, path+".")
-		}
-	}
-	return out
-}
-
-// anyPath reports whether a path is chosen by a pattern, or (above) leads to one
-// that may be.
-func anyPath(patterns []string, path string, above bool) bool {
-	for _, p := range patterns {
-		if above && (strings.HasPrefix(p, path+".") || strings.HasPrefix(p, "*")) || !above && (matchPath(p, path) || strings.HasPrefix(path, p+".")) {
-			return true
-		}
-	}
-	return false
+	return docs
 }

@@ -27,7 +27,7 @@ func (l local) run(ctx context.Context, f *wire.Datafeed, body map[string]any, a
 	if all {
 		s.Unlimited()
 	}
-	_, err = l.in.Search(ctx, strings.Join(f.Indices, ","), index.Options{IgnoreUnavailable: f.IndicesOptions.IgnoreUnavailable, AllowNone: f.IndicesOptions.AllowNoIndices}, s)
+	err = l.in.Search(ctx, strings.Join(f.Indices, ","), index.Options{IgnoreUnavailable: f.IndicesOptions.IgnoreUnavailable, AllowNone: f.IndicesOptions.AllowNoIndices}, s)
 	return s, err
 }
 
@@ -40,7 +40,10 @@ func (l local) summary(ctx context.Context, f *wire.Datafeed, timeField string, 
 	if err != nil {
 		return 0, 0, 0, err
 	}
-	answer := s.Answer()
+	answer, err := s.Answer()
+	if err != nil {
+		return 0, 0, 0, err
+	}
 	n, first, last = readSummary(answer)
 	if n == 0 {
 		n = s.Total()
@@ -78,6 +81,7 @@ func (l local) aggregate(ctx context.Context, f *wire.Datafeed, timeField string
 	if err != nil {
 		return nil, err
 	}
-	out, _ := s.Answer()["aggregations"].(map[string]any)
-	return out, nil
+	answer, err := s.Answer()
+	out, _ := answer["aggregations"].(map[string]any)
+	return out, err
 }

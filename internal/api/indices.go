@@ -1,0 +1,454 @@
+package api
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"tidemark/internal/docs"
+	"tidemark/internal/index"
+	"tidemark/internal/jsonscan"
+	"tidemark/internal/mapping"
+	"tidemark/internal/match"
+	"tidemark/wire"
+)
+
+// indexRoutes are those about indices.
+func indexRoutes() (list []route) {
+	waits := []string{"wait_for_active_shards", "timeout", "master_timeout", "include_type_name"}
+	reads := slices.Concat(unmatched, []string{"local", "master_timeout", "flat_settings", "include_defaults", "include_type_name", "features"})
+	for _, at := range []string{"", "/{index}"} {
+		for _, method := range []string{"GET", "POST"} {
+			list = append(list,
+				route{method: method, path: at + "/_refresh", handle: refreshIndex, query: unmatched},
+				route{method: method, path: at + "/_flush", handle: refreshIndex, query: append(slices.Clone(unmatched), "force", "wait_if_ongoing")},
+				route{method: method, path: at + "/_field_caps", handle: fieldCaps, query: append(slices.Clone(unmatched), "fields", "include_unmapped", "filters", "types", "include_empty_fields")})
+		}
+		list = append(list,
+			route{method: "POST", path: at + "/_forcemerge", handle: refreshIndex, query: append(slices.Clone(unmatched), "flush", "max_num_segments", "only_expunge_deletes", "wait_for_completion")},
+			route{method: "GET", path: at + "/_mapping", handle: getIndex, query: reads},
+			route{method: "GET", path: at + "/_settings", handle: getIndex, query: reads},
+			route{method: "GET", path: at + "/_settings/{name}", handle: getIndex, query: reads},
+			route{method: "GET", path: at + "/_mapping/field/{fields}", handle: fieldMapping, query: reads},
+			route{method: "GET", path: at + "/_alias", handle: getAlias, query: reads},
+			route{method: "GET", path: at + "/_alias/{name}", handle: getAlias, query: reads},
+			route{method: "HEAD", path: at + "/_alias/{name}", handle: getAlias, query: reads})
+	}
+	for _, method := range []string{"PUT", "POST"} {
+		list = append(list,
+			route{method: method, path: "/{index}/_mapping", handle: putMapping, query: slices.Concat(unmatched, waits, []string{"write_index_only"})},
+			route{method: method, path: "/{index}/_alias/{name}", handle: putAlias, query: slices.Concat(unmatched, waits)},
+			route{method: method, path: "/{index}/_aliases/{name}", handle: putAlias, query: slices.Concat(unmatched, waits)})
+	}
+	return append(list,
+		route{method: "GET", path: "/{index}", handle: getIndex, query: reads},
+		route{method: "HEAD", path: "/{index}", handle: getIndex, query: reads},
+		route{method: "PUT", path: "/{index}", handle: createIndex, query: waits},
+		route{method: "DELETE", path: "/{index}", handle: deleteIndex, query: slices.Concat(unmatched, waits)},
+		route{method: "PUT", path: "/{index}/_settings", handle: putSettings, query: slices.Concat(unmatched, waits, []string{"preserve_existing", "flat_settings", "reopen"})},
+		route{method: "DELETE", path: "/{index}/_alias/{name}", handle: deleteAlias, query: waits},
+		route{method: "POST", path: "/_aliases", handle: changeAliases, query: waits})
+}
+
+// refreshIndex answers that everything written can be found, as it always can.
+func refreshIndex(q *request) error {
+	if _, err := q.targets(); err != nil {
+		return err
+	}
+	q.answer(http.StatusOK, map[string]any{"_shards": shards})
+	return nil
+}
+
+// targets are the indices that a request names.
+func (q *request) targets() ([]index.Target, error) {
+	opt, err := q.unmatchedOptions()
+	if err != nil {
+		return nil, err
+	}
+	names := q.values["index"]
+	if names == "" {
+		names = "_all"
+	}
+	return q.h.opt.Index.Resolve(names, opt)
+}
+
+// optionalObject reads a body that is an object, "{}" without one.
+func (q *request) optionalObject() ([]byte, error) {
+	if !q.hasBody {
+		return []byte("{}"), nil
+	}
+	raw, err := q.body()
+	if err != nil || len(raw) == 0 {
+		return []byte("{}"), err
+	}
+	return compact(raw)
+}
+
+func createIndex(q *request) error {
+	body, err := q.optionalObject()
+	if err != nil {
+		return err
+	}
+	var def docs.Definition
+	for name, v := range jsonscan.Members(body) {
+		if v[0] != '{' {
+			return wire.Refuse(wire.TypeParse, "[%s] of an index must be an object", wire.Clip(name))
+		}
+		switch name {
+		case "mappings":
+			def.Mappings = v
+		case "settings":
+			def.Settings = v
+		case "aliases":
+			def.Aliases = v
+		default:
+			return wire.Refuse(wire.TypeParse, "unknown key [%s] for create index; it takes mappings, settings and aliases", wire.Clip(name))
+		}
+	}
+	name := q.values["index"]
+	if err := q.h.opt.Index.Create(q.Context(), name, def); err != nil {
+		return err
+	}
+	q.answer(http.StatusOK, map[string]any{"acknowledged": true, "shards_acknowledged": true, "index": name})
+	return nil
+}
+
+func deleteIndex(q *request) error {
+	opt, err := q.unmatchedOptions()
+	if err != nil {
+		return err
+	}
+	return q.acknowledge(q.h.opt.Index.Delete(q.Context(), q.values["index"], opt))
+}
+
+func putMapping(q *request) error {
+	more, err := q.docBody()
+	if err != nil {
+		return err
+	}
+	opt, err := q.unmatchedOptions()
+	if err != nil {
+		return err
+	}
+	return q.acknowledge(q.h.opt.Index.AddMappings(q.Context(), q.values["index"], opt, more))
+}
+
+func putSettings(q *request) error {
+	more, err := q.docBody()
+	if err != nil {
+		return err
+	}
+	opt, err := q.unmatchedOptions()
+	if err != nil {
+		return err
+	}
+	return q.acknowledge(q.h.opt.Index.AddSettings(q.Context(), q.values["index"], opt, more))
+}
+
+// getIndex describes indices, or parts of them.
+func getIndex(q *request) error {
+	list, err := q.targets()
+	if err != nil {
+		return err
+	}
+	if q.Method == http.MethodHead && len(list) == 0 {
+		return index.Missing(q.values["index"])
+	}
+	flat, err := q.boolean("flat_settings", false)
+	if err != nil {
+		return err
+	}
+	out := map[string]any{}
+	for i := range list {
+		whole := describe(&list[i], flat)
+		switch {
+		case strings.HasSuffix(q.URL.Path, "/_mapping"):
+			out[list[i].Name] = map[string]any{"mappings": whole["mappings"]}
+		case strings.Contains(q.URL.Path, "/_settings"):
+			out[list[i].Name] = map[string]any{"settings": whole["settings"]}
+		default:
+			out[list[i].Name] = whole
+		}
+	}
+	q.answer(http.StatusOK, out)
+	return nil
+}
+
+// describe is an index as the API shows it.
+func describe(t *index.Target, flat bool) map[string]any {
+	aliases := map[string]any{}
+	for _, name := range t.Aliases {
+		aliases[name] = map[string]any{}
+	}
+	for _, j := range t.Jobs {
+		filter := map[string]any{"term": map[string]any{"job_id": map[string]any{"value": j}}}
+		aliases[".ml-anomalies-"+j] = map[string]any{"filter": filter, "is_hidden": true}
+		aliases[".ml-anomalies-.write-"+j] = map[string]any{"is_hidden": true}
+	}
+	settings := map[string]any{"index.number_of_shards": "1", "index.number_of_replicas": "0", "index.provided_name": t.Name}
+	if strings.HasPrefix(t.Name, ".") {
+		settings["index.hidden"] = "true"
+	}
+	if t.Docs != nil {
+		settings["index.uuid"], settings["index.creation_date"] = t.Docs.UUID, strconv.FormatInt(t.Docs.CreatedMs, 10)
+		flatten(settings, "index.", t.Docs.Settings)
+	}
+	out := map[string]any{"aliases": aliases, "mappings": t.Fields().JSON(), "settings": settings}
+	if !flat {
+		out["settings"] = nested(settings)
+	}
+	return out
+}
+
+// flatten puts settings under their full names, values as texts.
+func flatten(out map[string]any, above string, object []byte) {
+	for name, v := range jsonscan.Members(object) {
+		if above == "index." && (name == "index" || strings.HasPrefix(name, "index.")) {
+			name = strings.TrimPrefix(name, "index")
+			name = strings.TrimPrefix(name, ".")
+		}
+		path := above + name
+		switch v[0] {
+		case '{':
+			if !strings.HasSuffix(path, ".") {
+				path += "."
+			}
+			flatten(out, path, v)
+		case '"':
+			out[path] = jsonscan.Text(v)
+		case '[':
+			out[path] = jsontext.Value(v)
+		default:
+			out[path] = string(v)
+		}
+	}
+}
+
+// nested turns names with dots into objects.
+func nested(flat map[string]any) map[string]any {
+	out := map[string]any{}
+	for _, path := range slices.Sorted(maps.Keys(flat)) {
+		at, parts := out, strings.Split(path, ".")
+		for _, part := range parts[:len(parts)-1] {
+			next, ok := at[part].(map[string]any)
+			if !ok {
+				next = map[string]any{}
+				at[part] = next
+			}
+			at = next
+		}
+		at[parts[len(parts)-1]] = flat[path]
+	}
+	return out
+}
+
+// fieldMapping shows the mappings of single fields.
+func fieldMapping(q *request) error {
+	list, err := q.targets()
+	if err != nil {
+		return err
+	}
+	out := map[string]any{}
+	for i := range list {
+		found := map[string]any{}
+		list[i].Fields().Each(func(path, kind string, typ mapping.Type) {
+			if typ != mapping.Object && anyPattern(q.values["fields"], path) {
+				last := path[strings.LastIndexByte(path, '.')+1:]
+				found[path] = map[string]any{"full_name": path, "mapping": map[string]any{last: map[string]any{"type": kind}}}
+			}
+		})
+		out[list[i].Name] = map[string]any{"mappings": found}
+	}
+	q.answer(http.StatusOK, out)
+	return nil
+}
+
+// anyPattern reports whether a comma list of patterns chooses a name.
+func anyPattern(patterns, name string) bool {
+	for p := range strings.SplitSeq(patterns, ",") {
+		if p == "_all" || match.Pattern(p, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// capability is what a field is good for, as tools ask before they offer it.
+type capability struct {
+	Type         string   `json:"type"`
+	Metadata     bool     `json:"metadata_field"`
+	Searchable   bool     `json:"searchable"`
+	Aggregatable bool     `json:"aggregatable"`
+	Indices      []string `json:"indices,omitempty"`
+}
+
+// fieldCaps tells the fields of indices with their types.
+func fieldCaps(q *request) error {
+	list, err := q.targets()
+	if err != nil {
+		return err
+	}
+	patterns := q.query.Get("fields")
+	if q.hasBody {
+		var body struct {
+			Fields jsontext.Value `json:"fields"`
+		}
+		raw, err := q.docBody()
+		if err != nil {
+			return err
+		}
+		if err := json.Unmarshal(raw, &body); err != nil {
+			return wire.Refuse(wire.TypeParsing, "the request cannot be read: %v", err)
+		}
+		var names []string
+		if body.Fields.Kind() == '[' && json.Unmarshal(body.Fields, &names) == nil {
+			patterns = strings.Join(names, ",")
+		} else if body.Fields.Kind() == '"' {
+			patterns = strings.Trim(string(body.Fields), `"`)
+		}
+	}
+	if patterns == "" {
+		return wire.Refuse(wire.TypeActionValidation, "Validation Failed: 1: no fields specified;")
+	}
+	names, fields := []string{}, map[string]map[string]*capability{}
+	add := func(name, path, kind string, metadata, aggregatable bool) {
+		if !anyPattern(patterns, path) {
+			return
+		}
+		if fields[path] == nil {
+			fields[path] = map[string]*capability{}
+		}
+		c := fields[path][kind]
+		if c == nil {
+			c = &capability{Type: kind, Metadata: metadata, Searchable: kind != "object", Aggregatable: aggregatable}
+			fields[path][kind] = c
+		}
+		c.Indices = append(c.Indices, name)
+	}
+	for i := range list {
+		name := list[i].Name
+		names = append(names, name)
+		list[i].Fields().Each(func(path, kind string, typ mapping.Type) {
+			add(name, path, kind, false, typ != mapping.Object && typ != mapping.Text)
+		})
+		add(name, "_id", "_id", true, false)
+		add(name, "_index", "_index", true, true)
+		add(name, "_source", "_source", true, false)
+	}
+	for _, kinds := range fields { // order-free: each is its own
+		if len(kinds) == 1 {
+			for _, c := range kinds { // order-free: there is one
+				c.Indices = nil
+			}
+		}
+	}
+	q.answer(http.StatusOK, map[string]any{"indices": names, "fields": fields})
+	return nil
+}
+
+// getAlias lists aliases by name.
+func getAlias(q *request) error {
+	if q.values["index"] == "" {
+		q.values["index"] = "*,.*"
+	}
+	list, err := q.targets()
+	if err != nil {
+		return err
+	}
+	want := q.values["name"]
+	out, missing := map[string]any{}, map[string]bool{}
+	for name := range strings.SplitSeq(want, ",") {
+		missing[name] = name != "" && name != "_all" && !strings.Contains(name, "*")
+	}
+	for i := range list {
+		kept := map[string]any{}
+		for name, v := range describe(&list[i], false)["aliases"].(map[string]any) { // order-free: each is judged by itself
+			if want == "" || anyPattern(want, name) {
+				kept[name], missing[name] = v, false
+			}
+		}
+		if len(kept) > 0 || want == "" {
+			out[list[i].Name] = map[string]any{"aliases": kept}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(missing)) {
+		if missing[name] {
+			out["error"], out["status"] = "alias ["+wire.Clip(name)+"] missing", http.StatusNotFound
+			q.answer(http.StatusNotFound, out)
+			return nil
+		}
+	}
+	if q.Method == http.MethodHead && len(out) == 0 {
+		q.answer(http.StatusNotFound, nil)
+		return nil
+	}
+	q.answer(http.StatusOK, out)
+	return nil
+}
+
+func putAlias(q *request) error {
+	properties, err := q.optionalObject()
+	if err != nil {
+		return err
+	}
+	opt, err := q.unmatchedOptions()
+	if err != nil {
+		return err
+	}
+	return q.acknowledge(q.h.opt.Index.SetAlias(q.Context(), q.values["index"], opt, q.values["name"], properties))
+}
+
+func deleteAlias(q *request) error {
+	return q.acknowledge(q.h.opt.Index.SetAlias(q.Context(), q.values["index"], index.Options{AllowNone: true}, q.values["name"], nil))
+}
+
+// changeAliases gives and takes away several aliases.
+func changeAliases(q *request) error {
+	raw, err := q.docBody()
+	if err != nil {
+		return err
+	}
+	type change struct {
+		Index   string   `json:"index"`
+		Indices []string `json:"indices"`
+		Alias   string   `json:"alias"`
+		Aliases []string `json:"aliases"`
+	}
+	var body struct {
+		Actions []map[string]jsontext.Value `json:"actions"`
+	}
+	if err := json.Unmarshal(raw, &body); err != nil || len(body.Actions) == 0 {
+		return wire.Refuse(wire.TypeIllegalArgument, "the request needs [actions], a list of objects with add or remove")
+	}
+	for _, action := range body.Actions {
+		for name, v := range action { // order-free: there is one
+			var c change
+			if err := json.Unmarshal(v, &c); err != nil || len(action) != 1 {
+				return wire.Refuse(wire.TypeIllegalArgument, "an action of [aliases] is one object with [index] and [alias]")
+			}
+			var properties []byte
+			switch name {
+			case "add":
+				properties = []byte("{}")
+			case "remove":
+			default:
+				return wire.Refuse(wire.TypeIllegalArgument, "[aliases] knows add and remove, not [%s]", wire.Clip(name))
+			}
+			indices := strings.Join(append(c.Indices, c.Index), ",")
+			for _, alias := range append(c.Aliases, c.Alias) {
+				if alias == "" {
+					continue
+				}
+				if err := q.h.opt.Index.SetAlias(q.Context(), strings.Trim(indices, ","), index.Options{}, alias, properties); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return q.acknowledge(nil)
+}

@@ -1,0 +1,151 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"hash/fnv"
+	"math"
+
+	"tidemark/internal/docs"
+	"tidemark/internal/job"
+	"tidemark/internal/query"
+	"tidemark/wire"
+)
+
+// Search shows the documents of an expression's indices to a search.
+func (x *Index) Search(ctx context.Context, expr string, opt Options, s *query.Search) error {
+	targets, err := x.Resolve(expr, opt)
+	if err != nil {
+		return err
+	}
+	return x.search(ctx, targets, s, nil)
+}
+
+// search shows the documents of targets, as they were at a view if there is one.
+func (x *Index) search(ctx context.Context, targets []Target, s *query.Search, v *View) error {
+	select {
+	case x.searches <- struct{}{}:
+		defer func() { <-x.searches }()
+	default:
+		return &wire.Refusal{Status: 429, Type: wire.TypeRejected, Reason: "too many searches at once; repeat this one in a moment"}
+	}
+	for i := range targets {
+		t := &targets[i]
+		if t.Docs != nil && (v == nil || t.Docs.CreatedMs <= v.madeMs) {
+			if err := x.searchDocs(ctx, t.Docs, s, v); err != nil {
+				return err
+			}
+		}
+		for _, j := range t.Jobs {
+			if err := x.searchJob(ctx, t.Name, j, s); err != nil && !gone(err) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// gone reports whether a job was deleted meanwhile.
+func gone(err error) bool {
+	var refused *job.Error
+	return errors.As(err, &refused) && refused.Fault == job.NotFound
+}
+
+// errOver ends a scan that cannot change the answer any more.
+var errOver = errors.New("over")
+
+func (x *Index) searchJob(ctx context.Context, name, jobID string, s *query.Search) error {
+	if err := s.Begin(resultFields); err != nil {
+		return err
+	}
+	for _, p := range s.Plans("timestamp") {
+		// Results do not come in one order.
+		p.ByTime, p.BySeq, p.TimesOnly = false, false, false
+		s.Start(p)
+		d := query.Doc{Index: name, Version: 1}
+		err := x.jobs.ScanResults(ctx, jobID, p.FromMs, p.ToMs, func(id string, doc []byte) error {
+			d.ID, d.Source, d.Seq = id, doc, resultSeq(name, id)
+			more, err := s.Visit(&d)
+			if err == nil && !more {
+				err = errOver
+			}
+			if err == nil {
+				err = ctx.Err()
+			}
+			return err
+		})
+		if err != nil && !errors.Is(err, errOver) {
+			return err
+		}
+	}
+	return nil
+}
+
+// resultSeq is a number for a result that stays the same: results have none, but
+// pages need an order. It fits into a double.
+func resultSeq(index, id string) int64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(index + "\x00" + id)) // A hash takes everything.
+	return int64(h.Sum64() >> 11)
+}
+
+func (x *Index) searchDocs(ctx context.Context, in *docs.Index, s *query.Search, v *View) error {
+	if err := s.Begin(in.Fields); err != nil {
+		return err
+	}
+	if v == nil && s.CountOnly() {
+		n, err := x.docs.Count(ctx, in)
+		s.AddCount(n)
+		return err
+	}
+	for _, p := range s.Plans(in.TimeField) {
+		s.Start(p)
+		r := docs.Range{FromMs: p.FromMs, ToMs: p.ToMs, ByTime: p.ByTime, Descending: p.Descending, BySeq: p.BySeq, AfterSeq: p.AfterSeq, TimesOnly: p.TimesOnly}
+		if v != nil {
+			r.Pinned, r.Pin = true, v.pin
+		}
+		seen := 0
+		err := x.docs.Scan(ctx, in, r, func(d *query.Doc) (bool, error) {
+			if seen++; seen&1023 == 0 && ctx.Err() != nil {
+				return false, ctx.Err()
+			}
+			return s.Visit(d)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Stream calls visit with the documents of an expression's indices that match, in
+// order of a time field's values in [fromMs, toMs), index by index. It holds none.
+func (x *Index) Stream(ctx context.Context, expr string, opt Options, s *query.Search, timeField string, fromMs, toMs int64, visit func(*query.Doc) error) error {
+	targets, err := x.Resolve(expr, opt)
+	if err != nil {
+		return err
+	}
+	for i := range targets {
+		in := targets[i].Docs
+		if in == nil {
+			continue
+		}
+		if err := s.Begin(in.Fields); err != nil {
+			return err
+		}
+		r := docs.Range{FromMs: math.MinInt64, ToMs: math.MaxInt64}
+		if in.TimeField == timeField {
+			r.FromMs, r.ToMs, r.ByTime = fromMs, toMs, true
+		}
+		err := x.docs.Scan(ctx, in, r, func(d *query.Doc) (bool, error) {
+			if !s.Matches(d) {
+				return true, nil
+			}
+			return true, visit(d)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
