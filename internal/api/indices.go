@@ -65,14 +65,16 @@ func refreshIndex(q *request) error {
 }
 
 // targets are the indices that a request names.
-func (q *request) targets() ([]index.Target, error) {
+func (q *request) targets() ([]index.Target, error) { return q.targetsOr("_all") }
+
+// targetsOr are the indices that a request names, or others if it names none.
+func (q *request) targetsOr(names string) ([]index.Target, error) {
 	opt, err := q.unmatchedOptions()
 	if err != nil {
 		return nil, err
 	}
-	names := q.values["index"]
-	if names == "" {
-		names = "_all"
+	if q.values["index"] != "" {
+		names = q.values["index"]
 	}
 	return q.h.opt.Index.Resolve(names, opt)
 }
@@ -353,10 +355,7 @@ func fieldCaps(q *request) error {
 
 // getAlias lists aliases by name.
 func getAlias(q *request) error {
-	if q.values["index"] == "" {
-		q.values["index"] = "*,.*"
-	}
-	list, err := q.targets()
+	list, err := q.targetsOr("*,.*")
 	if err != nil {
 		return err
 	}

@@ -90,15 +90,21 @@ var walkBodies = map[string]string{
 		"size":1,"from":0,"sort":[{"time":{"order":"asc"}}],"search_after":[1],"track_total_hits":true,"_source":{"includes":["a"]},
 		"aggs":{"h":{"date_histogram":{"field":"time","fixed_interval":"1m","offset":"5s","time_zone":"Europe/Berlin","min_doc_count":0},"aggs":{"m":{"avg":{"field":"v"}},"t":{"terms":{"field":"s","size":5}},"p":{"percentiles":{"field":"v","percents":[50]}}}},
 			"c":{"composite":{"size":5,"after":{"x":1},"sources":[{"x":{"terms":{"field":"v"}}},{"d":{"date_histogram":{"field":"time","calendar_interval":"1d"}}}]}}}}`,
-	"/_count":               `{"query":{"term":{"v":{"value":1}}}}`,
-	"/_bulk":                "{\"index\":{\"_index\":\"docs\",\"_id\":\"1\"}}\n{\"time\":1}\n{\"delete\":{\"_index\":\"docs\",\"_id\":\"7\"}}\n{\"update\":{\"_index\":\"docs\",\"_id\":\"1\"}}\n{\"doc\":{\"a\":1}}\n",
-	"/{index}/_doc/{id}":    `{"time":1,"v":2}`,
-	"/{index}/_create/{id}": `{"time":1,"v":2}`,
-	"/{index}/_doc":         `{"time":1,"v":2}`,
-	"/{index}/_update/{id}": `{"doc":{"v":2},"doc_as_upsert":true}`,
-	"/{index}/_mapping":     `{"properties":{"v":{"type":"long"}}}`,
-	"PUT /{index}":          `{"mappings":{"properties":{"time":{"type":"date"}}},"settings":{"index.number_of_shards":1},"aliases":{"al":{}}}`,
-	"DELETE /_pit":          `{"id":"x"}`,
+	"/_count":                `{"query":{"term":{"v":{"value":1}}}}`,
+	"/_bulk":                 "{\"index\":{\"_index\":\"docs\",\"_id\":\"1\"}}\n{\"time\":1}\n{\"delete\":{\"_index\":\"docs\",\"_id\":\"7\"}}\n{\"update\":{\"_index\":\"docs\",\"_id\":\"1\"}}\n{\"doc\":{\"a\":1}}\n",
+	"/{index}/_doc/{id}":     `{"time":1,"v":2}`,
+	"/{index}/_create/{id}":  `{"time":1,"v":2}`,
+	"/{index}/_doc":          `{"time":1,"v":2}`,
+	"/{index}/_update/{id}":  `{"doc":{"v":2},"doc_as_upsert":true}`,
+	"/{index}/_mapping":      `{"properties":{"v":{"type":"long"}}}`,
+	"PUT /{index}":           `{"mappings":{"properties":{"time":{"type":"date"}}},"settings":{"index.number_of_shards":1},"aliases":{"al":{}}}`,
+	"DELETE /_pit":           `{"id":"x"}`,
+	"/_search/scroll":        `{"scroll":"1m","scroll_id":"x"}`,
+	"/_mget":                 `{"docs":[{"_index":"docs","_id":"1","_source":["time"]}]}`,
+	"/_msearch":              "{\"index\":\"docs\"}\n{\"query\":{\"match_all\":{}}}\n",
+	"/_field_caps":           `{"fields":["*"]}`,
+	"POST /_aliases":         `{"actions":[{"add":{"index":"docs","alias":"al"}},{"remove":{"indices":["docs"],"aliases":["al"]}}]}`,
+	"PUT /{index}/_settings": `{"index":{"refresh_interval":"1s"}}`,
 }
 
 // exampleBody is the valid body of a route, "" if it reads none.
@@ -118,7 +124,7 @@ func exampleBody(r *route) string {
 
 // walkNames are names that exist, for the parts of paths.
 var walkNames = map[string]string{"job_id": "j", "datafeed_id": "feed", "calendar_id": "c", "filter_id": "f", "index": "docs", "id": "1", "timestamp": "6000000",
-	"category_id": "1", "snapshot_id": "none", "forecast_id": "none", "event_id": "none", "jobs": "j", "node_id": "node-1", "task_id": "node-1:5", "name": "al"}
+	"category_id": "1", "snapshot_id": "none", "forecast_id": "none", "event_id": "none", "jobs": "j", "node_id": "node-1", "task_id": "node-1:5", "name": "al", "fields": "time", "scroll_id": "x"}
 
 // target is a route's path with every part a name that exists, but one.
 func (w *walker) target(r *route, odd, value string) string {
@@ -174,13 +180,9 @@ func (w *walker) listing() string {
 		jobsPath + "_all/_stats?filter_path=jobs.state,jobs.data_counts.input_record_count,jobs.forecasts_stats.total"} {
 		b.WriteString(w.must(200, "GET", target, ""))
 	}
-	indices, err := w.docs.Indices(w.t.Context())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	for i := range indices {
-		if !strings.HasPrefix(indices[i].Name, ".ml-") { // What happens to jobs is noted.
-			b.WriteString(indices[i].Name + " ")
+	for _, in := range w.docs.Indices() {
+		if !strings.HasPrefix(in.Name, ".ml-") { // What happens to jobs is noted.
+			b.WriteString(in.Name + " ")
 		}
 	}
 	return b.String()

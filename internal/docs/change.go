@@ -80,22 +80,29 @@ func (s *Store) Apply(ctx context.Context, ops []Op, nowMs int64) ([]Outcome, er
 // one makes one change. An error ends all; a refusal stands in the outcome.
 func (s *Store) one(ctx context.Context, op *Op, out *Outcome, nowMs, lastPin int64) error {
 	out.ID = op.ID
+	made := false
 	x, err := s.current(op.Index)
 	if errors.Is(err, ErrNotFound) {
 		if op.MustExist || op.Kind == Remove {
 			out.Err = &wire.Refusal{Status: 404, Type: wire.TypeIndexNotFound, Reason: "no such index [" + wire.Clip(op.Index) + "]"}
 			return nil
 		}
+		made = true
 		x, err = s.create(ctx, op.Index, Definition{}, nowMs)
 	}
 	if err == nil {
 		err = s.apply(ctx, x, op, out, lastPin)
 	}
 	var refused *wire.Refusal
-	if errors.As(err, &refused) {
-		out.Err, err = refused, nil
+	if !errors.As(err, &refused) {
+		return err
 	}
-	return err
+	out.Err = refused
+	if !made {
+		return nil
+	}
+	// What is refused leaves no index behind.
+	return s.drop(ctx, x)
 }
 
 // before is a document as a change finds it.

@@ -118,17 +118,22 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 			return err
 		}
 		num = x.num
-		if s.made == nil {
-			s.made = maps.Clone(*s.indices.Load())
-		}
-		delete(s.made, name)
-		_, err = s.file.Exec(ctx, "DELETE FROM indices WHERE num = ?", num)
-		return err
+		return s.drop(ctx, x)
 	})
 	if err != nil {
 		return err
 	}
 	return s.purge(context.WithoutCancel(ctx), num)
+}
+
+// drop removes an index, but not its documents.
+func (s *Store) drop(ctx context.Context, x *Index) error {
+	if s.made == nil {
+		s.made = maps.Clone(*s.indices.Load())
+	}
+	delete(s.made, x.Name)
+	_, err := s.file.Exec(ctx, "DELETE FROM indices WHERE num = ?", x.num)
+	return err
 }
 
 // purge removes the documents of an index that is gone.
