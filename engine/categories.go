@@ -28,7 +28,9 @@ type categories struct {
 	of     map[names.ID]int
 	next   int
 	filter []*regexp.Regexp
-	failed int64
+	// analyzer cuts messages into tokens, nil: by the rules of the package.
+	analyzer *category.Analyzer
+	failed   int64
 }
 
 // useCategories derives what depends on the configuration.
@@ -38,6 +40,10 @@ func (e *Engine) useCategories() {
 		if re, err := regexp.Compile(f); err == nil { // Validate has compiled it.
 			e.categories.filter = append(e.categories.filter, re)
 		}
+	}
+	e.categories.analyzer = nil
+	if a := e.config.Analyzer; a != nil {
+		e.categories.analyzer, _ = category.NewAnalyzer(a) // Validate has compiled it.
 	}
 	if e.categories.of == nil {
 		e.categories.of = map[names.ID]int{}
@@ -82,7 +88,7 @@ func (e *Engine) categoryOf(b *record.Batch, k int32) names.ID {
 		e.categories.failed++
 		return names.None
 	}
-	id, _ := c.own.Categorize(message)
+	id, _ := c.own.Categorize(message, e.categories.analyzer)
 	if id == 0 {
 		return names.None
 	}
@@ -96,7 +102,7 @@ func (e *Engine) categoryOf(b *record.Batch, k int32) names.ID {
 
 // categoryRoom is the memory that a message may take at most, in bytes, when it
 // makes a category of its own.
-const categoryRoom = 4096
+const categoryRoom = 20 << 10
 
 func (e *Engine) categorizerOf(partition names.ID) *categorizer {
 	if i, ok := e.categories.of[partition]; ok {

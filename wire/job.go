@@ -46,7 +46,7 @@ type AnalysisConfig struct {
 	BucketSpan string `json:"bucket_span,omitzero"`
 	// CategorizationFieldName holds messages; their categories are the values of
 	// the field mlcategory. Filters are regular expressions: what they match is
-	// taken out first. The analyzer is kept and has no effect.
+	// taken out first. The analyzer says how messages are cut into tokens.
 	CategorizationFieldName    string                      `json:"categorization_field_name,omitzero"`
 	CategorizationFilters      []string                    `json:"categorization_filters,omitempty"`
 	CategorizationAnalyzer     jsontext.Value              `json:"categorization_analyzer,omitzero"`

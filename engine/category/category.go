@@ -100,10 +100,11 @@ const (
 )
 
 // Categorize returns the id of a message's category, and whether the category is
-// new or has become more general. The id is 0 if there is no room for a new one.
-func (c *Categorizer) Categorize(message []byte) (id int, changed bool) {
+// new or has become more general. a cuts it into tokens, nil: by the rules of this
+// package. The id is 0 if there is no room for a new one.
+func (c *Categorizer) Categorize(message []byte, a *Analyzer) (id int, changed bool) {
 	c.documents++
-	found := tokens(c.scratch, message)
+	found := tokens(c.scratch, message, a)
 	c.scratch = found
 	weight := weigh(found)
 	best, common := c.best(found, weight)
@@ -355,7 +356,7 @@ func (c *Categorizer) Definition(id int) Definition {
 	var regex strings.Builder
 	for i, t := range o.tokens {
 		terms = append(terms, t.text)
-		regex.WriteString([]string{".*?", ".+?"}[min(i, 1)])
+		regex.WriteString(between(o.tokens, i))
 		regex.WriteString(regexp.QuoteMeta(t.text))
 	}
 	regex.WriteString(".*")
@@ -364,6 +365,16 @@ func (c *Categorizer) Definition(id int) Definition {
 		d.PreferredTo = append(d.PreferredTo, int(i)+1)
 	}
 	return d
+}
+
+// between is what may stand before token i: nothing at the beginning or between
+// signs that are words of their own.
+func between(list []token, i int) string {
+	r, _ := utf8.DecodeRuneInString(list[i].text)
+	if i == 0 || sign(r) {
+		return ".*?"
+	}
+	return ".+?"
 }
 
 // Stats sum up a categorizer.

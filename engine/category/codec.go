@@ -59,7 +59,7 @@ func Decode(r *codec.Reader) *Categorizer {
 		for m := r.Count(5); m > 0 && r.Err() == nil; m-- {
 			text := r.Text()
 			t := token{text: text, hash: names.Hash([]byte(text)), weight: r.Float32()}
-			if !(t.weight > 0 && t.weight <= sentenceWeight) {
+			if !(t.weight > 0 && t.weight <= tellingWeight) {
 				r.Fail("a token of weight %v", t.weight)
 			}
 			o.tokens = append(o.tokens, t)

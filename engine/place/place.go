@@ -18,8 +18,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
-	"strconv"
-	"strings"
 )
 
 const (
@@ -46,20 +44,6 @@ const (
 
 // Point is a place in degrees.
 type Point struct{ Lat, Lon float64 }
-
-// Parse reads "lat,lon".
-func Parse(text []byte) (Point, bool) {
-	lat, lon, found := strings.Cut(string(text), ",")
-	if !found {
-		return Point{}, false
-	}
-	a, errA := strconv.ParseFloat(strings.TrimSpace(lat), 64)
-	b, errB := strconv.ParseFloat(strings.TrimSpace(lon), 64)
-	if errA != nil || errB != nil || !(math.Abs(a) <= 90) || !(math.Abs(b) <= 180) {
-		return Point{}, false
-	}
-	return Point{a, b}, true
-}
 
 // vector is a unit vector from the earth's center.
 type vector [3]float64

@@ -8,15 +8,26 @@ import (
 )
 
 func TestParse(t *testing.T) {
-	for text, want := range map[string]Point{"52.5,13.4": {52.5, 13.4}, " -33.9 , 151.2 ": {-33.9, 151.2}, "90,-180": {90, -180}} {
+	for text, want := range map[string]Point{"52.5,13.4": {52.5, 13.4}, " -33.9 , 151.2 ": {-33.9, 151.2}, "90,-180": {90, -180}, "1,2,30.5": {1, 2},
+		"POINT (13.4 52.5)": {52.5, 13.4}, "point(-71.34 41.12)": {41.12, -71.34}, "POINT Z (1 2 3)": {2, 1}, "s": {22.5, 22.5}} {
 		if got, ok := Parse([]byte(text)); !ok || got != want {
 			t.Errorf("%q is %v, %v", text, got, ok)
 		}
 	}
-	for _, text := range []string{"", "1", "1,2,3", "91,0", "0,181", "NaN,0", "Inf,0", "a,b"} {
+	for _, text := range []string{"", "1,2,x", "91,0", "POINT (1)", "POINT (1 2", "POINT (1 91)", "POINT EMPTY", "ails", "0123456789012", "1,2,3,4", "0,181", "NaN,0", "Inf,0", "a,b"} {
 		if _, ok := Parse([]byte(text)); ok {
 			t.Errorf("%q is taken for a place", text)
 		}
+	}
+}
+
+// TestGeohash: the published example, and cells that grow finer around a point.
+func TestGeohash(t *testing.T) {
+	if got, ok := Parse([]byte("ezs42")); !ok || math.Abs(got.Lat-42.605) > 0.001 || math.Abs(got.Lon+5.603) > 0.001 {
+		t.Errorf("ezs42 is %v, %v", got, ok)
+	}
+	if got, ok := Parse([]byte("U4PRUYDQQVJ")); !ok || math.Abs(got.Lat-57.64911) > 1e-5 || math.Abs(got.Lon-10.40744) > 1e-5 {
+		t.Errorf("u4pruydqqvj is %v, %v", got, ok)
 	}
 }
 

@@ -16,6 +16,9 @@ import (
 // values stay distinct, and state learned for them stays small.
 const MaxTextBytes = 512
 
+// MaxMessageBytes is the bound of texts in columns that were made long.
+const MaxMessageBytes = 8 << 10
+
 // cutMark stands between the beginning of a long value and its hash.
 const cutMark = "…#"
 
@@ -35,6 +38,7 @@ type Builder struct {
 	times   []int64
 	numbers [][]float64
 	texts   []dictionary
+	most    []int // bytes of a value, per text column
 
 	// The open record: a number per column, and a span of arena per text.
 	row   []float64
@@ -53,11 +57,13 @@ func NewBuilder(numbers, texts int) *Builder {
 	b := &Builder{
 		numbers: make([][]float64, numbers),
 		texts:   make([]dictionary, texts),
+		most:    make([]int, texts),
 		row:     make([]float64, numbers),
 		spans:   make([]span, texts),
 	}
 	for i := range b.texts {
 		b.texts[i].slots = make([]uint32, 16)
+		b.most[i] = MaxTextBytes
 	}
 	b.clearRow()
 	return b
@@ -68,6 +74,10 @@ func NewBuilder(numbers, texts int) *Builder {
 // empty.
 func (b *Builder) Seed(seed uint64) { b.seed = seed }
 
+// Long lets a text column have values of up to MaxMessageBytes: messages, which are
+// looked at and not learned.
+func (b *Builder) Long(col int) { b.most[col] = MaxMessageBytes }
+
 // Number sets a number column of the open record. A negative zero becomes zero.
 func (b *Builder) Number(col int, v float64) {
 	b.row[col] = v + 0
@@ -76,7 +86,7 @@ func (b *Builder) Number(col int, v float64) {
 
 // Text sets a text column of the open record. The value is copied.
 func (b *Builder) Text(col int, value []byte) {
-	if len(value) > MaxTextBytes {
+	if len(value) > b.most[col] {
 		b.long(col, value)
 		return
 	}
@@ -88,7 +98,7 @@ func (b *Builder) Text(col int, value []byte) {
 
 // long sets a text that has to be shortened.
 func (b *Builder) long(col int, value []byte) {
-	keep := MaxTextBytes - len(cutMark) - 16
+	keep := b.most[col] - len(cutMark) - 16
 	// Bytes that are no UTF-8 are cut anywhere.
 	for back := 1; back < utf8.UTFMax && !utf8.RuneStart(value[keep]); back++ {
 		keep--

@@ -15,7 +15,7 @@ func (j *Job) Append(dst []byte) []byte {
 	for _, f := range j.CategorizationFilters {
 		dst = codec.AppendString(dst, f)
 	}
-	dst = j.Zone.append(dst)
+	dst = j.Zone.append(j.Analyzer.append(dst))
 	dst = codec.AppendUvarint(codec.AppendBool(dst, j.Plot), uint64(len(j.PlotTerms)))
 	for _, term := range j.PlotTerms {
 		dst = codec.AppendString(dst, term)
@@ -53,6 +53,7 @@ func Decode(r *codec.Reader) *Job {
 	for n := r.Count(1); n > 0 && r.Err() == nil; n-- {
 		j.CategorizationFilters = append(j.CategorizationFilters, r.Text())
 	}
+	j.Analyzer = decodeAnalyzer(r)
 	j.Zone = decodeZone(r)
 	j.Plot = r.Bool()
 	for range r.Count(1) {

@@ -30,6 +30,8 @@ type Job struct {
 	// CategorizationFilters are regular expressions; what they match is taken out
 	// of a message first.
 	CategorizationFilters []string
+	// Analyzer cuts messages into tokens; nil: by rules of the engine's own.
+	Analyzer *Analyzer
 	// PerPartition: each value of this partition field has categories of its own.
 	PerPartition string
 	// StopOnWarn: a partition whose messages cannot be grouped is left alone.
@@ -103,6 +105,18 @@ func (j *Job) Columns() (numbers, texts []string) {
 	return numbers, appendOnce(appendOnce(texts, j.PerPartition), j.CategorizationField)
 }
 
+// OnlyCategorized reports whether there are messages whose field is used for
+// nothing else.
+func (j *Job) OnlyCategorized() bool {
+	f := j.CategorizationField
+	used := f == "" || slices.Contains(j.Influencers, f)
+	for i := range j.Detectors {
+		d := &j.Detectors[i]
+		used = used || slices.Contains([]string{d.FieldName, d.ByField, d.OverField, d.PartitionField}, f)
+	}
+	return !used
+}
+
 // AnalysisFields returns the distinct field names the analysis reads, without
 // the time field: the number that processed_field_count multiplies by.
 func (j *Job) AnalysisFields() []string {
@@ -142,6 +156,9 @@ func (j *Job) Validate() error {
 		if _, err := regexp.Compile(f); err != nil {
 			return fmt.Errorf("categorization filter: %w", err)
 		}
+	}
+	if err := j.Analyzer.validate(); err != nil {
+		return fmt.Errorf("categorization_analyzer: %w", err)
 	}
 	for i := range j.Detectors {
 		if !j.Detectors[i].Function.Known() {

@@ -29,8 +29,8 @@ func perPartition(to **wire.PerPartitionCategorization) strict.Read {
 	}
 }
 
-// analyzer reads a categorization_analyzer: a name or an object. It is kept and
-// shown; messages are cut into tokens by the engine's own rules.
+// analyzer reads a categorization_analyzer: a name or an object. It is kept as it
+// is written; analyzerSpec says what it means.
 func analyzer(c *wire.AnalysisConfig) strict.Read {
 	return func(r *strict.Reader) error {
 		if r.Kind() == '"' {
@@ -80,6 +80,9 @@ func checkCategories(c *wire.AnalysisConfig) error {
 	case p != nil && p.StopOnWarn && !p.Enabled:
 		return refuse("stop_on_warn may only be set to true if per_partition_categorization is enabled")
 	}
+	if _, err := analyzerSpec(c.CategorizationAnalyzer); err != nil {
+		return err
+	}
 	if c.CategorizationFieldName == "" {
 		c.PerPartitionCategorization = nil
 	}
@@ -116,7 +119,7 @@ func categoryPartition(c *wire.AnalysisConfig) (string, error) {
 }
 
 // categorySpec takes what the engine needs to group messages.
-func categorySpec(s *spec.Job, j *wire.Job) {
+func categorySpec(s *spec.Job, j *wire.Job) (err error) {
 	c := &j.AnalysisConfig
 	s.CategorizationField, s.CategorizationFilters = c.CategorizationFieldName, c.CategorizationFilters
 	if j.AnalysisLimits != nil && j.AnalysisLimits.CategorizationExamplesLimit != nil {
@@ -126,6 +129,8 @@ func categorySpec(s *spec.Job, j *wire.Job) {
 		s.PerPartition, _ = categoryPartition(c) // ParseJob has checked it.
 		s.StopOnWarn = p.StopOnWarn
 	}
+	s.Analyzer, err = analyzerSpec(c.CategorizationAnalyzer)
+	return err
 }
 
 // maxExamples bounds the messages that a category keeps.

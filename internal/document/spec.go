@@ -33,8 +33,10 @@ func SpecOf(j *wire.Job, filters Filters) (*spec.Job, error) {
 		}
 		*d.ms = int64(v / time.Millisecond)
 	}
-	categorySpec(s, j)
-	var err error
+	err := categorySpec(s, j)
+	if err != nil {
+		return nil, err
+	}
 	if s.Zone, err = zoneOf(j); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 
+	"tidemark/engine/place"
 	"tidemark/engine/record"
 	"tidemark/internal/ingest/javatime"
 )
@@ -43,12 +44,16 @@ type recordReader struct {
 }
 
 func newRecordReader(s *Schema) *recordReader {
-	return &recordReader{
+	r := &recordReader{
 		schema:  s,
 		builder: record.NewBuilder(s.numbers, s.texts),
 		slots:   make([][]slot, s.nodes),
 		marks:   make([]int64, len(s.fields)),
 	}
+	if s.message >= 0 {
+		r.builder.Long(s.message)
+	}
+	return r
 }
 
 // record reads the object whose opening brace is at i into the builder's open
@@ -137,7 +142,10 @@ func (r *recordReader) value(b []byte, i int, m member, depth int) int {
 		if m.child != nil {
 			return r.object(b, i+1, m.child, depth+1)
 		}
-		return r.skipObject(b, i+1, depth+1)
+		if i = r.skipObject(b, i+1, depth+1); i >= 0 && m.field >= 0 && r.schema.fields[m.field].isPlace {
+			r.takePlace(m.field, b[start:i])
+		}
+		return i
 	case c == '[':
 		r.leaves++
 		if m.field < 0 {
@@ -145,6 +153,10 @@ func (r *recordReader) value(b []byte, i int, m member, depth int) int {
 		}
 		from := len(r.scratch)
 		if i = r.skipArray(b, i+1, depth+1); i >= 0 {
+			if r.schema.fields[m.field].isPlace {
+				r.takePlace(m.field, b[start:i])
+				return i
+			}
 			r.scratch = join(r.scratch, b[start:i])
 			r.take(m.field, r.scratch[from:])
 		}
@@ -180,9 +192,14 @@ func (r *recordReader) value(b []byte, i int, m member, depth int) int {
 }
 
 // take keeps a field's value. If a record has a field twice, the last value
-// stays.
+// stays. A text that is no place is as good as none for a field of places.
 func (r *recordReader) take(index int, text []byte) {
 	f := &r.schema.fields[index]
+	if f.isPlace {
+		if _, ok := place.Parse(text); !ok {
+			return
+		}
+	}
 	if r.marks[index] != r.serial {
 		r.marks[index] = r.serial
 		r.present++

@@ -24,8 +24,10 @@ type Schema struct {
 	nodes     int
 	// numbers and texts are how many columns the batches have.
 	numbers, texts int
-	time           timeFormat
-	timeIndex      int // the time's place in fields
+	// message is the text column whose values may be long, -1: none.
+	message   int
+	time      timeFormat
+	timeIndex int // the time's place in fields
 }
 
 // field is one field that the analysis reads, or the time.
@@ -33,6 +35,7 @@ type field struct {
 	name         string
 	number, text int // columns, -1 for none
 	isTime       bool
+	isPlace      bool // of lat_long: written in any of the ways of place.go
 }
 
 // node is a place in a record's nested objects where a wanted field may lie.
@@ -71,6 +74,15 @@ func NewSchema(job *spec.Job, timeField, format string) (*Schema, error) {
 	}
 	for i, name := range texts {
 		s.add(name).text = i
+	}
+	s.message = -1
+	if job.OnlyCategorized() {
+		s.message = slices.Index(texts, job.CategorizationField)
+	}
+	for i := range job.Detectors {
+		if d := &job.Detectors[i]; d.Function.Kind() == spec.Place {
+			s.add(d.FieldName).isPlace = true
+		}
 	}
 	s.add(timeField).isTime = true
 	s.timeIndex = slices.IndexFunc(s.fields, func(f field) bool { return f.isTime })

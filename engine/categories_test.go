@@ -1,0 +1,35 @@
+package engine
+
+import (
+	"testing"
+
+	"tidemark/engine/entry"
+	"tidemark/engine/spec"
+)
+
+// TestAnalyzerHasEffect: the job's analyzer cuts messages into tokens, also after
+// an update of the configuration.
+func TestAnalyzerHasEffect(t *testing.T) {
+	for _, c := range []struct {
+		analyzer *spec.Analyzer
+		want     int64
+	}{
+		{nil, 1},
+		{&spec.Analyzer{Tokenizer: spec.Step{Type: "keyword"}}, 4},
+		{&spec.Analyzer{CharFilters: []spec.Step{{Type: "pattern_replace", Pattern: "disk [a-z]+ "}}, Tokenizer: spec.Step{Type: "keyword"}}, 1},
+	} {
+		w := newWorld(t, det(spec.Count, "", spec.CategoryField, ""))
+		w.job.CategorizationField, w.job.Analyzer = "message", c.analyzer
+		w.apply(&entry.Entry{Kind: entry.Update, Config: w.job})
+		w.hours(1, func(int) []row {
+			var rows []row
+			for _, disk := range []string{"sda", "sdb", "sdc", "sdd"} {
+				rows = append(rows, row{"message": "the file system on disk " + disk + " is full of data"})
+			}
+			return rows
+		})
+		if got := w.e.ModelSize().Categories.Total; got != c.want {
+			t.Errorf("%+v makes %d categories, want %d", c.analyzer, got, c.want)
+		}
+	}
+}
