@@ -23,7 +23,7 @@ import (
 // (kind, length, bytes, CRC32C). docs/format/snapshot.md has the details.
 const (
 	magic           = "TIDESNAP"
-	snapshotVersion = 4
+	snapshotVersion = 5
 )
 
 // Errors of Restore, to be told apart with errors.Is.
