@@ -26,7 +26,7 @@ var layers = [][]string{
 	{"internal/index"},
 	{"internal/source", "internal/cluster"},
 	{"internal/api", "internal/ui", "client", "internal/guess"},
-	{"internal/feed", "internal/detect", "internal/backtest"},
+	{"internal/feed", "internal/detect", "internal/backtest", "internal/bundle"},
 	{"internal/demo", "internal/app"},
 	{"internal/cli"},
 	{"cmd"},

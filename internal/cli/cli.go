@@ -14,16 +14,17 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tidemark/client"
-	"tidemark/internal/app"
 	"tidemark/wire"
 )
 
-// Exit statuses.
+// Exit statuses of all commands; the root's help tells them to users.
 const (
 	exitOK    = 0
 	exitError = 1
 	exitUsage = 2
+	// exitFound: what was asked about is so: --fail-on was reached, or plan
+	// --exit-code has something to do.
+	exitFound = 3
 )
 
 // Main runs the command that the arguments name and returns the process's exit
@@ -59,9 +60,11 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	return exitError
 }
 
-// oneLine keeps errors that were joined on one line.
+// oneLine keeps errors that were joined on one line, and the name of the program to
+// its beginning.
 func oneLine(err error) string {
-	return strings.ReplaceAll(strings.TrimPrefix(err.Error(), "tidemark: "), "\n", "; ")
+	text := strings.ReplaceAll(strings.TrimPrefix(err.Error(), "tidemark: "), "\n", "; ")
+	return strings.NewReplacer(": tidemark: ", ": ", "; tidemark: ", "; ").Replace(text)
 }
 
 func newRoot() *cobra.Command {
@@ -69,7 +72,10 @@ func newRoot() *cobra.Command {
 		Use:   "tidemark",
 		Short: "Watches streams of records and says what is out of the ordinary",
 		Long: "Tidemark gathers timestamped records into buckets, learns what is normal for each series,\n" +
-			"and reports what is not. Start with 'tidemark demo'.",
+			"and reports what is not. Start with 'tidemark demo', or with 'tidemark detect FILE'.\n\n" +
+			"Commands that talk to a server find it by --server or TIDEMARK_SERVER. Results go to stdout,\n" +
+			"everything else to stderr; -o json is for programs. Exit status: 0 done, 1 failed or refused,\n" +
+			"2 wrong usage, 3 what was asked about is so (detect --fail-on, plan --exit-code).",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -82,7 +88,8 @@ func newRoot() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newServe(), newVersion(), newDemo(), newDetect(), newBacktest(), newJob(), newPost(),
-		newResults(), newSnapshot(), newCalendar(), newDatafeed(), newExport(), newImport(), newApply(false), newApply(true))
+		newResults(), newSnapshot(), newCalendar(), newFilter(), newDatafeed(), newExport(), newImport(), newApply(false), newApply(true))
+	completeArguments(root)
 	return root
 }
 
@@ -126,27 +133,4 @@ func build() string {
 		return info.GoVersion
 	}
 	return revision + changed
-}
-
-// command is a command that talks to a server.
-type command func(cmd *cobra.Command, c *client.Client, args []string) error
-
-// serverFlag adds the flag that says which server a command talks to, and
-// returns what connects it.
-func serverFlag(cmd *cobra.Command) func(command) func(*cobra.Command, []string) error {
-	fallback := "http://" + app.DefaultListen
-	if address := os.Getenv("TIDEMARK_SERVER"); address != "" {
-		fallback = address
-	}
-	address := cmd.Flags().String("server", fallback, "the server's `URL` (environment: TIDEMARK_SERVER)")
-	return func(do command) func(*cobra.Command, []string) error {
-		return func(cmd *cobra.Command, args []string) error {
-			c, err := client.New(*address, client.Options{})
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			return do(cmd, c, args)
-		}
-	}
 }

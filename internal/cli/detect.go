@@ -21,9 +21,6 @@ import (
 	"tidemark/wire"
 )
 
-// exitFound is the exit status when --fail-on was reached.
-const exitFound = 3
-
 // foundError ends a run that found what --fail-on names.
 type foundError struct{ error }
 

@@ -21,51 +21,6 @@ import (
 	"tidemark/wire"
 )
 
-func newJob() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "job", Short: "Create, look at and change the jobs of a server",
-		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usageError{fmt.Errorf("unknown command %q", args[0])}
-			}
-			return cmd.Help()
-		},
-	}
-	cmd.AddCommand(newJobCreate(), newJobList(), newJobShow(), newJobUpdate(), newJobExplain(), newJobFlush(), newJobStats(),
-		simple("open", "Open a closed job, so that it takes data", "opened", func(ctx context.Context, c *client.Client, id string, _ bool) error {
-			_, err := c.OpenJob(ctx, client.OpenJobRequest{JobID: id})
-			return err
-		}),
-		simple("close", "Close a job: forget stale series, store the rest", "closed", func(ctx context.Context, c *client.Client, id string, force bool) error {
-			_, err := c.CloseJob(ctx, client.CloseJobRequest{IDs: id, Force: force})
-			return err
-		}),
-		simple("delete", "Delete a job with its results", "deleted", func(ctx context.Context, c *client.Client, id string, force bool) error {
-			_, err := c.DeleteJob(ctx, client.DeleteJobRequest{JobID: id, Force: force})
-			return err
-		}))
-	return cmd
-}
-
-// simple is a command that does one thing to one job.
-func simple(name, short, done string, do func(ctx context.Context, c *client.Client, id string, force bool) error) *cobra.Command {
-	cmd := &cobra.Command{Use: name + " JOB", Short: short, Args: exactly("a job")}
-	connect := serverFlag(cmd)
-	force := new(bool)
-	if name != "open" {
-		force = cmd.Flags().Bool("force", false, name+" it even if it is open or has failed")
-	}
-	cmd.RunE = connect(func(cmd *cobra.Command, c *client.Client, args []string) error {
-		if err := do(cmd.Context(), c, args[0], *force); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintf(cmd.OutOrStdout(), "job %s is %s\n", args[0], done)
-		return err
-	})
-	return cmd
-}
-
 func newJobCreate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "create JOB", Short: "Create a job for data like that in a file, and open it", Args: exactly("a job"),
@@ -154,95 +109,6 @@ func printGuess(out io.Writer, id, from string, g *guess.Guess) error {
 	return err
 }
 
-func newJobList() *cobra.Command {
-	cmd := &cobra.Command{Use: "list", Short: "List the jobs with their state", Args: exactly()}
-	connect := serverFlag(cmd)
-	cmd.RunE = connect(func(cmd *cobra.Command, c *client.Client, _ []string) error {
-		list, err := c.GetJobStats(cmd.Context(), client.GetJobStatsRequest{})
-		if err != nil {
-			return err
-		}
-		out := cmd.OutOrStdout()
-		if list.Count == 0 {
-			_, err := fmt.Fprintln(out, "There are no jobs. Make one with 'tidemark job create JOB --from FILE'.")
-			return err
-		}
-		fmt.Fprintf(out, "%-30s %-8s %15s  %s\n", "JOB", "STATE", "RECORDS", "NEWEST RECORD")
-		for _, j := range list.Jobs {
-			fmt.Fprintf(out, "%-30s %-8s %15s  %s\n", j.JobID, j.State, feed.Thousands(j.DataCounts.ProcessedRecordCount), when(j.DataCounts.LatestRecordTimestamp))
-		}
-		return nil
-	})
-	return cmd
-}
-
-// when writes an optional time.
-func when(ms *wire.Millis) string {
-	if ms == nil {
-		return "-"
-	}
-	return ms.Time().Format("2006-01-02 15:04:05 UTC")
-}
-
-func newJobStats() *cobra.Command {
-	cmd := &cobra.Command{Use: "stats JOB", Short: "Print a job's statistics as JSON", Args: exactly("a job")}
-	connect := serverFlag(cmd)
-	cmd.RunE = connect(func(cmd *cobra.Command, c *client.Client, args []string) error {
-		list, err := c.GetJobStats(cmd.Context(), client.GetJobStatsRequest{IDs: args[0]})
-		if err != nil {
-			return err
-		}
-		raw, err := json.Marshal(list, jsontext.WithIndent("  "))
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n", raw)
-		return err
-	})
-	return cmd
-}
-
-func newJobFlush() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "flush JOB", Short: "Process everything sent so far and say how far results are final", Args: exactly("a job"),
-		Long: "Process everything sent so far and say how far results are final. Times are seconds or\n" +
-			"milliseconds since 1970, ISO-8601 dates, or now.",
-	}
-	connect := serverFlag(cmd)
-	var interim bool
-	var advance, skip string
-	cmd.Flags().BoolVar(&interim, "calc-interim", false, "also compute results of the buckets that are still filling")
-	cmd.Flags().StringVar(&advance, "advance-time", "", "close all buckets up to a `time`")
-	cmd.Flags().StringVar(&skip, "skip-time", "", "jump to a `time` without results")
-	cmd.RunE = connect(func(cmd *cobra.Command, c *client.Client, args []string) error {
-		r := client.FlushJobRequest{JobID: args[0], CalcInterim: interim}
-		for _, t := range []struct {
-			flag, value string
-			to          *time.Time
-		}{{"--advance-time", advance, &r.AdvanceTime}, {"--skip-time", skip, &r.SkipTime}} {
-			if t.value == "" {
-				continue
-			}
-			ms, err := wire.ParseTime(t.flag, t.value, time.Now())
-			if err != nil {
-				return usageError{err}
-			}
-			*t.to = time.UnixMilli(ms)
-		}
-		done, err := c.FlushJob(cmd.Context(), r)
-		if err != nil {
-			return err
-		}
-		text := "flushed; there was no data yet"
-		if done.LastFinalizedBucketEnd != nil {
-			text = "flushed; results are final up to " + done.LastFinalizedBucketEnd.Format("2006-01-02 15:04:05 UTC")
-		}
-		_, err = fmt.Fprintln(cmd.OutOrStdout(), text)
-		return err
-	})
-	return cmd
-}
-
 func newPost() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "post JOB FILE...", Short: "Send the records of files to a job",
@@ -260,18 +126,6 @@ func newPost() *cobra.Command {
 		return post(cmd.Context(), c, args[0], args[1:], cmd.InOrStdin(), cmd.OutOrStdout())
 	})
 	return cmd
-}
-
-// oneJob is the configuration of a job that a command names.
-func oneJob(ctx context.Context, c *client.Client, id string) (*wire.Job, error) {
-	jobs, err := c.GetJobs(ctx, client.GetJobsRequest{IDs: id})
-	if err != nil {
-		return nil, err
-	}
-	if len(jobs.Jobs) != 1 {
-		return nil, fmt.Errorf("%q stands for %d jobs; name one", id, len(jobs.Jobs))
-	}
-	return jobs.Jobs[0], nil
 }
 
 func post(ctx context.Context, c *client.Client, id string, paths []string, in io.Reader, out io.Writer) error {

@@ -1,0 +1,147 @@
+// Package script runs the commands of the binary as people type them, against real
+// servers, and compares what they print with what scripts in testdata say. Run the
+// tests with -update to write what is printed now into the scripts.
+package script
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"tidemark/client"
+	"tidemark/internal/app"
+	"tidemark/internal/cli"
+	"tidemark/internal/ingest/tabular"
+)
+
+var update = flag.Bool("update", false, "write what commands print into the scripts")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"tidemark": func() { os.Exit(cli.Main(os.Args[1:])) }})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata", UpdateScripts: *update, RequireExplicitExec: true,
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"server": server, "metrics": metrics, "table": table, "bulk": bulk},
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HOME", env.WorkDir)
+			return nil
+		},
+	})
+}
+
+// server starts a server, "server NAME [REMOTE=URL]", whose address is then in $NAME
+// and, of the first one, in $TIDEMARK_SERVER.
+func server(ts *testscript.TestScript, _ bool, args []string) {
+	opt := app.DefaultOptions()
+	opt.Data, opt.Listen, opt.Remotes = ts.MkAbs(filepath.Join("data", args[0])), "127.0.0.1:0", args[1:]
+	ctx, cancel := context.WithCancel(context.Background())
+	s, err := app.Start(ctx, opt, slog.New(slog.DiscardHandler), "test")
+	ts.Check(err)
+	ts.Defer(func() {
+		cancel()
+		ts.Check(s.Stop())
+	})
+	ts.Check(s.Recover(ctx))
+	ts.Setenv(args[0], s.URL())
+	if ts.Getenv("TIDEMARK_SERVER") == "" {
+		ts.Setenv("TIDEMARK_SERVER", s.URL())
+	}
+}
+
+// metrics writes a file of measurements, "metrics FILE ROWS": three hosts, every five
+// minutes, with a spike of the second one at row ROWS-50.
+func metrics(ts *testscript.TestScript, _ bool, args []string) {
+	rows, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	var b strings.Builder
+	b.WriteString("timestamp,host,cpu\n")
+	for at, row := range points(rows) {
+		for host, v := range row {
+			fmt.Fprintf(&b, "%s,web-%d,%.3f\n", at.Format("2006-01-02T15:04:05Z"), host, v)
+		}
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o600))
+}
+
+// bulk writes the rows of a file as documents of an index, "bulk FILE INDEX", of the
+// server in $TIDEMARK_SERVER.
+func bulk(ts *testscript.TestScript, _ bool, args []string) {
+	c, err := client.New(ts.Getenv("TIDEMARK_SERVER"), client.Options{})
+	ts.Check(err)
+	defer c.Close()
+	r, err := tabular.Open(strings.NewReader(ts.ReadFile(args[0])), args[0])
+	ts.Check(err)
+	var lines bytes.Buffer
+	for {
+		line, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		ts.Check(err)
+		fmt.Fprintf(&lines, "{\"index\":{}}\n%s\n", line)
+	}
+	done, err := c.Bulk(context.Background(), client.BulkRequest{Index: args[1], Lines: lines.Bytes()})
+	ts.Check(err)
+	if done.Errors {
+		ts.Fatalf("some documents were refused: %+v", done.Items[0])
+	}
+}
+
+// points yields the rows of metrics.
+func points(rows int) func(yield func(time.Time, [3]float64) bool) {
+	rng := rand.New(rand.NewPCG(3, 3))
+	at := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
+	return func(yield func(time.Time, [3]float64) bool) {
+		for i := range rows {
+			var row [3]float64
+			for host := range row {
+				row[host] = 30 + 2*rng.NormFloat64()
+			}
+			if i == rows-50 {
+				row[1] = 95
+			}
+			if !yield(at.Add(time.Duration(i)*5*time.Minute), row) {
+				return
+			}
+		}
+	}
+}
+
+// table writes odd shapes of the one table, "table SHAPE FILE": what people have on
+// their disks.
+func table(ts *testscript.TestScript, _ bool, args []string) {
+	write, known := shapes[args[0]]
+	if !known {
+		ts.Fatalf("no shape %q", args[0])
+	}
+	f, err := os.Create(ts.MkAbs(args[1]))
+	ts.Check(err)
+	write(f)
+	ts.Check(f.Close())
+}
+
+// one writes a row for each point of one series of 1,000.
+func one(w io.Writer, line func(i int, at time.Time, v float64) string) {
+	i := 0
+	for at, row := range points(1000) {
+		fmt.Fprint(w, line(i, at, row[1]))
+		i++
+	}
+}
+
+var shapes = map[string]func(io.Writer){}
