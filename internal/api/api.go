@@ -57,6 +57,8 @@ type Handler struct {
 	routes *routes
 	// reading are the decompressed bytes of uploads that are being read.
 	reading atomic.Int64
+	// finished are tasks that were answered with.
+	finished finishedTasks
 }
 
 // New returns a handler.

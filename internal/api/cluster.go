@@ -174,16 +174,6 @@ func listTasks(q *request) error {
 	return nil
 }
 
-// oneTask answers for a task that a removal answered with: it is done.
-func oneTask(q *request) error {
-	node, number, found := strings.Cut(q.values["task_id"], ":")
-	if !found || node != q.h.opt.NodeName {
-		return &wire.Refusal{Status: 404, Type: wire.TypeNotFound, Reason: "task [" + wire.Clip(q.values["task_id"]) + "] isn't running and hasn't stored its results"}
-	}
-	q.answer(http.StatusOK, map[string]any{"completed": true, "task": map[string]any{"node": node, "id": number}, "response": map[string]bool{"acknowledged": true}})
-	return nil
-}
-
 // task is something that goes on.
 type task struct{ action, description string }
 

@@ -1,10 +1,13 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"tidemark/internal/document"
@@ -39,6 +42,9 @@ func putJob(q *request) error {
 	}
 	feed := parsed.DatafeedConfig
 	parsed.DatafeedConfig = nil
+	if err := q.inlineOptions(feed); err != nil {
+		return err
+	}
 	created, err := q.h.opt.Jobs.Put(q.Context(), parsed)
 	if err != nil {
 		return err
@@ -46,7 +52,7 @@ func putJob(q *request) error {
 	if feed != nil {
 		if created.DatafeedConfig, err = q.h.opt.Feeds.Put(q.Context(), feed); err != nil {
 			// A failed put leaves no trace.
-			return errors.Join(err, q.h.opt.Jobs.Delete(q.Context(), created.JobID, true))
+			return errors.Join(err, q.h.opt.Jobs.Discard(q.Context(), created.JobID))
 		}
 	}
 	q.h.opt.Note(created.JobID, "info", "Job created")
@@ -54,6 +60,34 @@ func putJob(q *request) error {
 		q.w.Header().Add("Warning", warning(q.h.opt.Version, text))
 	}
 	q.answer(http.StatusOK, created)
+	return nil
+}
+
+// inlineOptions reads what the query says of the indices of a new job's datafeed; feed
+// may be nil.
+func (q *request) inlineOptions(feed *wire.Datafeed) error {
+	if feed == nil {
+		feed = &wire.Datafeed{}
+	}
+	o := &feed.IndicesOptions
+	for name, to := range map[string]*bool{ // order-free: each is read by itself
+		"allow_no_indices": &o.AllowNoIndices, "ignore_throttled": &o.IgnoreThrottled, "ignore_unavailable": &o.IgnoreUnavailable,
+	} {
+		value, err := q.boolean(name, *to)
+		if err != nil {
+			return err
+		}
+		*to = value
+	}
+	if !q.query.Has("expand_wildcards") {
+		return nil
+	}
+	o.ExpandWildcards = strings.Split(q.query.Get("expand_wildcards"), ",")
+	for _, w := range o.ExpandWildcards {
+		if !slices.Contains([]string{"all", "open", "closed", "hidden", "none"}, w) {
+			return wire.Refuse(wire.TypeIllegalArgument, "No valid expand wildcard value [%s]; give all, open, closed, hidden or none", wire.Clip(w))
+		}
+	}
 	return nil
 }
 
@@ -188,7 +222,7 @@ func deleteJob(q *request) error {
 	if err != nil {
 		return err
 	}
-	return q.remove("Job deleted", func() error {
+	return q.remove("delete", "Job deleted", func() error {
 		if err := q.h.opt.Jobs.CanDelete(q.id(), force); err != nil {
 			return err
 		}
@@ -200,26 +234,31 @@ func deleteJob(q *request) error {
 }
 
 func resetJob(q *request) error {
-	return q.remove("Job reset", func() error { return q.h.opt.Jobs.Reset(q.Context(), q.id()) })
+	return q.remove("reset", "Job reset", func() error { return q.h.opt.Jobs.Reset(q.Context(), q.id()) })
 }
 
 // remove runs a removal and answers as the client asked: when it is done, which
 // is at once, or with a task.
-func (q *request) remove(done string, do func() error) error {
+func (q *request) remove(what, done string, do func() error) error {
 	wait, err := q.boolean("wait_for_completion", true)
 	if err != nil {
 		return err
 	}
-	if _, err := q.boolean("delete_user_annotations", false); err != nil {
+	users, err := q.boolean("delete_user_annotations", false)
+	if err != nil {
 		return err
 	}
 	if err := do(); err != nil {
 		return err
 	}
+	if err := q.h.opt.Index.DropAnnotations(context.WithoutCancel(q.Context()), q.id(), users); err != nil {
+		q.h.opt.Logger.Warn("annotations of a job that is gone could not be removed", "job", q.id(), "error", err)
+	}
 	q.h.opt.Note(q.id(), "info", done)
 	if !wait {
 		// All but the purge in the background is done already.
-		q.answer(http.StatusOK, map[string]string{"task": fmt.Sprintf("%s:%d", q.h.opt.NodeName, q.h.opt.Now().UnixMilli())})
+		number := q.h.finished.add(task{"cluster:admin/xpack/ml/job/" + what, what + "-job-" + q.id()}, q.h.opt.Now().UnixMilli())
+		q.answer(http.StatusOK, map[string]string{"task": fmt.Sprintf("%s:%d", q.h.opt.NodeName, number)})
 		return nil
 	}
 	q.answer(http.StatusOK, wire.Acknowledged{Acknowledged: true})

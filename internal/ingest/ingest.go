@@ -5,6 +5,7 @@ package ingest
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"tidemark/engine/entry"
 	"tidemark/engine/record"
@@ -25,7 +26,7 @@ type Limits struct {
 	// PartBytes is about how large a batch becomes. Default 1 MiB.
 	PartBytes int
 	// NowMs is the wall clock in milliseconds, for time patterns without a
-	// year. It is read once per upload, before anything is logged.
+	// year and for what lies ahead of it. It is read once per upload, before anything is logged.
 	NowMs int64
 }
 
@@ -64,6 +65,9 @@ type Upload struct {
 	RejectedExample, RejectedReason string
 	// MaxRecordMs is the newest accepted time, record.NoTime if there is none.
 	MaxRecordMs int64
+	// FarthestExample is the beginning of the newest accepted record if that lies
+	// more than FarAhead ahead of the clock.
+	FarthestExample string
 	// SuspiciousTimes: every accepted time lies before 1990 and the job has no
 	// time_format. Seconds were probably read as milliseconds.
 	SuspiciousTimes bool
@@ -73,6 +77,9 @@ type Upload struct {
 	ResetStartMs, ResetEndMs int64
 	HasReset                 bool
 }
+
+// FarAhead is how far ahead of the clock the time of a record may lie unremarked.
+const FarAhead = 24 * time.Hour
 
 // Errors that callers tell apart with errors.Is.
 var (

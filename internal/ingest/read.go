@@ -49,6 +49,7 @@ func read(body io.Reader, s *Schema, lim Limits, buffer []byte) (*Upload, error)
 		up:           &Upload{MaxRecordMs: record.NoTime},
 		hash:         newBodyHash(),
 	}
+	r.farMs = lim.NowMs + FarAhead.Milliseconds()
 	r.builder.Seed(rand.Uint64())
 	r.clock = javatime.Clock{Year: time.UnixMilli(lim.NowMs).UTC().Year()}
 	if err := r.run(); err != nil {
@@ -78,6 +79,8 @@ type reader struct {
 	memory     int64
 	first      *Malformed // the first broken object
 	example    string     // the beginning of the first broken object
+	farMs      int64      // records after it lie far ahead of the clock
+	farthest   []byte     // the beginning of the last one of them
 }
 
 // arrayState is where in a top-level array the reader is.
@@ -195,7 +198,12 @@ func (r *reader) accept(raw []byte) error {
 	}
 	r.builder.End(ms)
 	r.up.Records++
-	r.up.MaxRecordMs = max(r.up.MaxRecordMs, ms)
+	if ms > r.up.MaxRecordMs {
+		r.up.MaxRecordMs = ms
+		if ms > r.farMs {
+			r.farthest = append(r.farthest[:0], raw[:min(len(raw), exampleBytes+1)]...)
+		}
+	}
 	if r.builder.Size() >= r.lim.PartBytes {
 		return r.part()
 	}
@@ -306,6 +314,7 @@ func (r *reader) finish() (*Upload, error) {
 		}
 	}
 	up.End.BodyHash = r.hash.sum()
+	up.FarthestExample = beginning(r.farthest)
 	up.SuspiciousTimes = !r.schema.time.given && up.Records > 0 && up.MaxRecordMs < year1990Ms
 	if r.first != nil && up.Rejected == 0 {
 		up.RejectedExample = r.example

@@ -72,5 +72,11 @@ func (m *Manager) Feed(ctx context.Context, id string, records []byte, untilMs i
 
 // millisSchema is the schema of records whose time is in milliseconds.
 func (c *config) millisSchema() func() (*ingest.Schema, error) {
-	return sync.OnceValues(func() (*ingest.Schema, error) { return ingest.NewSchema(c.spec, c.timeField, "") })
+	return sync.OnceValues(func() (*ingest.Schema, error) {
+		schema, err := ingest.NewSchema(c.spec, c.timeField, "")
+		if err == nil {
+			schema.Future = c.future
+		}
+		return schema, err
+	})
 }

@@ -85,6 +85,7 @@ func (r *runner) post(t *postTask) bool {
 		applied: func(a engine.Applied) {
 			if a.Upload != nil {
 				counts = *a.Upload
+				r.heard(&counts)
 			}
 		},
 		stamp: func(s *stamps, nowMs int64) { s.LastDataMs = nowMs },

@@ -12,6 +12,20 @@ import (
 // A job that is not closed or failed is a Conflict unless forced: then its
 // runner ends without finishing what is queued.
 func (m *Manager) Delete(ctx context.Context, id string, force bool) error {
+	if err := m.remove(ctx, id, force); err != nil {
+		return err
+	}
+	m.leaveCalendars(context.WithoutCancel(ctx), id)
+	return nil
+}
+
+// Discard removes a job that was only just created and is not to be after all. What
+// named it before it was there still does.
+func (m *Manager) Discard(ctx context.Context, id string) error {
+	return m.remove(context.WithoutCancel(ctx), id, true)
+}
+
+func (m *Manager) remove(ctx context.Context, id string, force bool) error {
 	j, err := m.find(id)
 	if err != nil {
 		return err
@@ -24,7 +38,7 @@ func (m *Manager) Delete(ctx context.Context, id string, force bool) error {
 		return notDurable(id, "its deletion", err)
 	}
 	m.jobs.Delete(id)
-	m.names.free(id, j.conf.Load().wire.Groups)
+	j.giveNamesBack()
 	// From here on nobody finds the job, and it cannot be opened any more.
 	r := j.run.Load()
 	if r != nil {
@@ -35,8 +49,16 @@ func (m *Manager) Delete(ctx context.Context, id string, force bool) error {
 		}
 	}
 	m.purgeLater(purge{num: j.num, after: r})
-	m.leaveCalendars(context.WithoutCancel(ctx), id)
 	return nil
+}
+
+// giveNamesBack frees a deleted job's id and groups. An update that is under way has
+// finished before, a later one changes nothing.
+func (j *job) giveNamesBack() {
+	j.naming.Lock()
+	defer j.naming.Unlock()
+	j.gone = true
+	j.m.names.free(j.id, j.conf.Load().wire.Groups)
 }
 
 // CanDelete tells why a job cannot be deleted now, if so.

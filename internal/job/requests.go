@@ -200,21 +200,18 @@ func (c *committer) warnRejected(u *ingest.Upload, counts record.Counts) {
 	}
 }
 
-// farAhead is how far ahead of the clock a record may move time unremarked.
-const farAhead = 24 * time.Hour
-
 // warnAhead tells the operator about a record that moved a job's time far into the
 // future: everything until then now counts as late.
 func (c *committer) warnAhead(u *ingest.Upload) {
 	now := c.r.m.opt.Clock()
-	if u.MaxRecordMs < now.Add(farAhead).UnixMilli() || u.MaxRecordMs <= c.ahead {
+	if u.MaxRecordMs <= now.Add(ingest.FarAhead).UnixMilli() || u.MaxRecordMs <= c.ahead {
 		return
 	}
 	c.ahead = u.MaxRecordMs
 	at := time.UnixMilli(u.MaxRecordMs).UTC().Format(time.RFC3339)
 	const remedy = "records until then are late now; revert the job to an earlier model snapshot, and set custom_settings.tidemark.max_future to have such records rejected"
-	c.r.log.Warn("a record has moved the job's time more than a day ahead of the clock; "+remedy, "time", at)
-	c.r.m.opt.Note(c.r.j.id, "warning", "A record of ["+at+"] has moved time more than a day ahead of the clock; "+remedy)
+	c.r.log.Warn("a record has moved the job's time more than a day ahead of the clock; "+remedy, "time", at, "record", u.FarthestExample)
+	c.r.m.opt.Note(c.r.j.id, "warning", "A record of ["+at+"] has moved time more than a day ahead of the clock: "+u.FarthestExample+"; "+remedy)
 }
 
 // Buckets returns a page of the job's bucket results.

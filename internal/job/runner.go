@@ -83,6 +83,7 @@ type runner struct {
 	// cautious makes the next append wait for its ticket before the engine
 	// sees the entry, because the last one failed.
 	cautious bool
+	idle     idleness
 	// outcome is the state the job ends in, failure why it is failed.
 	outcome state
 	failure error
@@ -206,6 +207,7 @@ func (r *runner) start() bool {
 		return false
 	}
 	r.outcome = opened
+	r.idle.heardMs = r.m.opt.Clock().UnixMilli()
 	r.forgetFailure()
 	r.j.mu.Lock()
 	if r.j.state == opening {

@@ -44,6 +44,11 @@ type job struct {
 	// forecasts has a *wire.ForecastStats for each, by id.
 	forecasts sync.Map
 
+	// naming guards that the names a job holds are those of its configuration: gone is
+	// set when it holds none any more.
+	naming sync.Mutex
+	gone   bool
+
 	mu    sync.Mutex
 	state state
 	// changing is set while the job is being "deleted", "repaired" or "updated": it

@@ -78,7 +78,14 @@ func (j *job) updateClosed(ctx context.Context, u *document.Update) (*wire.Job, 
 
 // reconfigure stores the changed configuration durably and takes it.
 func (j *job) reconfigure(ctx context.Context, u *document.Update, open bool) error {
+	j.m.shared.mu.RLock()
+	defer j.m.shared.mu.RUnlock()
+	j.naming.Lock()
+	defer j.naming.Unlock()
 	have := j.conf.Load()
+	if j.gone {
+		return notFound(j.id)
+	}
 	if have.spec == nil {
 		return &Error{Fault: BadRequest, Job: j.id, Reason: "the stored configuration of job [" + j.id + "] cannot be read; delete the job"}
 	}
@@ -86,8 +93,6 @@ func (j *job) reconfigure(ctx context.Context, u *document.Update, open bool) er
 	if err != nil {
 		return err
 	}
-	j.m.shared.mu.RLock()
-	defer j.m.shared.mu.RUnlock()
 	if err := j.m.missingFilter(w); err != nil {
 		return err
 	}
