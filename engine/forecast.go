@@ -45,10 +45,10 @@ func (e *Engine) Forecast(n int64, visit func(*result.Forecast) bool) error {
 			found = true
 			core, season := s.catchUp(e, i, next)
 			f := result.Forecast{Split: e.splitOf(u, st)}
-			at := e.clockOf(u, next)
+			from := u.params.NewForecaster(core, season, e.clockOf(u, next))
 			for k := range n {
 				f.StartMs = next + k*e.clock.SpanMs
-				x := u.params.Forecast(core, season, at, e.clockOf(u, f.StartMs), float64(k))
+				x := from.Next(e.clockOf(u, f.StartMs))
 				f.Value, f.Lower, f.Upper = x.Value, x.Lower, x.Upper
 				if !visit(&f) {
 					return nil

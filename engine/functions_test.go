@@ -24,6 +24,7 @@ type world struct {
 	job     *spec.Job
 	rng     *rand.Rand
 	records map[int][]result.Record // by bucket
+	plots   func(*result.Bucket)    // sees each bucket, unless nil
 	hour    int
 }
 
@@ -40,6 +41,9 @@ func (w *world) apply(en *entry.Entry) {
 	w.t.Helper()
 	if _, err := w.e.Apply(en, func(b *result.Bucket) {
 		w.records[int((b.StartMs-monday)/3_600_000)] = b.Records
+		if w.plots != nil {
+			w.plots(b)
+		}
 	}); err != nil {
 		w.t.Fatal(err)
 	}
@@ -650,6 +654,9 @@ func TestEvents(t *testing.T) {
 			told[int((b.StartMs-monday)/3_600_000+i)] = b.ScheduledEvents
 		}
 		w.records[int((b.StartMs-monday)/3_600_000)] = b.Records
+		if w.plots != nil {
+			w.plots(b)
+		}
 	}
 	hour := func(n int) func(int) []row {
 		return func(int) []row { return make([]row, n+w.rng.IntN(5)) }
