@@ -9,8 +9,8 @@ type ForecastStarted struct {
 // ForecastStats is the document that tells how a forecast went.
 type ForecastStats struct {
 	JobID                string   `json:"job_id"`
-	ForecastID           string   `json:"forecast_id"`
 	ResultType           string   `json:"result_type"`
+	ForecastID           string   `json:"forecast_id"`
 	ProcessedRecordCount int64    `json:"processed_record_count"`
 	ForecastMessages     []string `json:"forecast_messages"`
 	Timestamp            Millis   `json:"timestamp"`

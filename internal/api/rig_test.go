@@ -41,6 +41,8 @@ type rig struct {
 	// remotes are for datafeeds.
 	remotes map[string]*source.Remote
 	jobs    *job.Manager
+	// clock is the jobs' clock, nil the real one.
+	clock func() time.Time
 	*Handler
 }
 
@@ -68,7 +70,7 @@ func (r *rig) start() {
 	if r.docs, err = docs.Open(ctx, r.dir, 0); err != nil {
 		r.t.Fatal(err)
 	}
-	r.jobs = job.NewManager(job.Options{Log: r.log, Store: r.store})
+	r.jobs = job.NewManager(job.Options{Log: r.log, Store: r.store, Clock: r.clock})
 	if err := r.jobs.Recover(ctx); err != nil {
 		r.t.Fatal(err)
 	}

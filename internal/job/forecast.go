@@ -18,11 +18,19 @@ import (
 	"tidemark/wire"
 )
 
-// forecastBytes is about what one forecast value takes while it is stored.
-const forecastBytes = 400
+// Bounds of a forecast on its way: a value is held as three numbers until it is
+// stored, forecastStep of them at once.
+const (
+	forecastBytes = 24
+	forecastStep  = 2000
+)
 
-// forecastStep is how many values are stored at once.
-const forecastStep = 2000
+// The states of a forecast.
+const (
+	forecastStarted  = "started"
+	forecastFinished = "finished"
+	forecastFailed   = "failed"
+)
 
 // forecastTask asks an open job's owner for a forecast, in the order of its work.
 type forecastTask struct {
@@ -32,9 +40,17 @@ type forecastTask struct {
 
 type forecasted struct {
 	stats  *wire.ForecastStats
-	values []result.Forecast
+	series []forecastSeries
 	err    error
 }
+
+// forecastSeries are the values of one series, a bucket after the other.
+type forecastSeries struct {
+	split  result.Split
+	values []forecastValue
+}
+
+type forecastValue struct{ value, lower, upper float64 }
 
 func (t *forecastTask) refuse(err error) { t.answer <- forecasted{err: err} }
 
@@ -81,87 +97,124 @@ func (m *Manager) Forecast(ctx context.Context, id string, request document.Fore
 	return f.stats.ForecastID, nil
 }
 
+// errForecastRoom says that a forecast has more values than it may hold.
+var errForecastRoom = errors.New("no room")
+
 // forecast handles a forecastTask: the values are those of this moment.
 func (r *runner) forecast(t *forecastTask) bool {
 	began := time.Now()
 	span := r.eng.Config().BucketSpanMs
 	n := int64(t.request.Duration/time.Millisecond) / span
-	room := t.request.MaxModelMemory / forecastBytes
-	nowMs := r.m.opt.Clock().UnixMilli()
-	s := &wire.ForecastStats{JobID: r.j.id, ForecastID: strings.ReplaceAll(uuid.NewString(), "-", "")[:20], ResultType: wire.ResultForecastStats,
-		ForecastMessages: []string{}, Timestamp: wire.Millis(nowMs), ForecastCreate: wire.Millis(nowMs), ForecastStatus: "started"}
-	if t.request.ExpiresIn > 0 {
-		s.ForecastExpiry = wire.Millis(nowMs + t.request.ExpiresIn.Milliseconds())
-	}
-	var values []result.Forecast
+	var series []forecastSeries
+	total, room := int64(0), t.request.MaxModelMemory/forecastBytes
 	err := guarded(r.end, func() error {
-		return r.eng.Forecast(n, func(f *result.Forecast) bool {
-			if int64(len(values)) >= room {
-				s.ForecastMessages = []string{fmt.Sprintf("The forecast holds %d values, as many as max_model_memory has room for; ask for less time or give it more", room)}
+		full := false
+		err := r.eng.Forecast(n, func(f *result.Forecast) bool {
+			if total++; total > room {
+				full = true
 				return false
 			}
-			values = append(values, *f)
+			if total%n == 1 || n == 1 {
+				series = append(series, forecastSeries{split: f.Split, values: make([]forecastValue, 0, n)})
+			}
+			last := &series[len(series)-1]
+			last.values = append(last.values, forecastValue{f.Value, f.Lower, f.Upper})
 			return true
 		})
-	})
-	if err != nil {
-		if errors.Is(err, engine.ErrNothingToForecast) || errors.Is(err, engine.ErrNoForecast) {
-			err = badRequest(r.j.id, "Cannot run forecast: %v", err)
+		if err == nil && full {
+			err = errForecastRoom
 		}
+		return err
+	})
+	switch {
+	case errors.Is(err, errForecastRoom):
+		err = badRequest(r.j.id, "Cannot run forecast: it has more than %d values and does not fit into max_model_memory [%s]; ask for less time or give it more memory",
+			room, byteSize(t.request.MaxModelMemory))
+	case errors.Is(err, engine.ErrNothingToForecast), errors.Is(err, engine.ErrNoForecast):
+		err = badRequest(r.j.id, "Cannot run forecast: %v", err)
+	}
+	if err != nil {
 		t.refuse(err)
 		return true
+	}
+	nowMs := r.m.opt.Clock().UnixMilli()
+	s := &wire.ForecastStats{JobID: r.j.id, ForecastID: strings.ReplaceAll(uuid.NewString(), "-", "")[:20], ResultType: wire.ResultForecastStats,
+		ForecastMessages: []string{}, Timestamp: wire.Millis(nowMs), ForecastCreate: wire.Millis(nowMs), ForecastStatus: forecastStarted,
+		MemoryBytes: total * forecastBytes, ProcessingTimeMs: time.Since(began).Milliseconds()}
+	if t.request.ExpiresIn > 0 {
+		s.ForecastExpiry = wire.Millis(nowMs + t.request.ExpiresIn.Milliseconds())
 	}
 	if lf, ok := r.eng.LastFinalized(); ok {
 		s.ForecastStart, s.ForecastEnd = wire.Millis(lf), wire.Millis(lf+n*span)
 	}
-	s.MemoryBytes, s.ProcessedRecordCount = int64(len(values))*forecastBytes, int64(len(values))
-	s.ProcessingTimeMs = time.Since(began).Milliseconds()
-	t.answer <- forecasted{stats: s, values: values}
+	t.answer <- forecasted{stats: s, series: series}
 	return true
 }
 
-// storeForecast writes a forecast's values, a step after the other.
+// byteSize writes a size of whole megabytes.
+func byteSize(bytes int64) string { return fmt.Sprintf("%dmb", bytes>>20) }
+
+// storeForecast writes a forecast's values, a step after the other, and how far it
+// has come with each step. The end of the process leaves it started; the next start
+// says that it failed.
 func (j *job) storeForecast(f forecasted) {
 	w, span := j.conf.Load().wire, j.conf.Load().spec.BucketSpanMs
-	total, ctx := len(f.values), context.Background()
-	for len(f.values) > 0 && j.m.ctx.Err() == nil {
-		n := min(forecastStep, len(f.values))
-		commit := &store.Commit{Job: j.num}
-		for i := range f.values[:n] {
-			d := document.ForecastDoc(w, f.stats.ForecastID, span, &f.values[i])
-			commit.Others = append(commit.Others, store.OtherRow{Kind: wire.ResultModelForecast, StartMs: d.StartMs, DocID: d.ID, Doc: d.Doc})
+	var rows []store.OtherRow
+	total, stored := int64(0), int64(0)
+	for _, s := range f.series {
+		total += int64(len(s.values))
+	}
+	step := func() error {
+		stored += int64(len(rows))
+		f.stats.ProcessedRecordCount, f.stats.ForecastProgress = stored, float64(stored)/float64(total)
+		if stored == total {
+			f.stats.ForecastStatus = forecastFinished
 		}
-		if err := j.m.opt.Store.Commit(ctx, commit); err != nil {
-			if errors.Is(err, store.ErrNotFound) {
-				return // The job was deleted.
+		err := j.saveForecast(f.stats, rows...)
+		rows = rows[:0]
+		return err
+	}
+	err := func() error {
+		for _, s := range f.series {
+			for k, v := range s.values {
+				if err := j.m.ctx.Err(); err != nil {
+					return err
+				}
+				x := result.Forecast{Split: s.split, StartMs: int64(f.stats.ForecastStart) + int64(k)*span, Value: v.value, Lower: v.lower, Upper: v.upper}
+				d := document.ForecastDoc(w, f.stats.ForecastID, span, &x)
+				rows = append(rows, store.OtherRow{Kind: wire.ResultModelForecast, StartMs: d.StartMs, DocID: d.ID, Doc: d.Doc})
+				if len(rows) == forecastStep {
+					if err := step(); err != nil {
+						return err
+					}
+				}
 			}
-			f.stats.ForecastStatus = "failed"
-			f.stats.ForecastMessages = append(f.stats.ForecastMessages, "The forecast could not be stored: "+err.Error())
-			break
 		}
-		f.values = f.values[n:]
-		f.stats.ForecastProgress = 1 - float64(len(f.values))/float64(total)
+		return step()
+	}()
+	if err == nil || errors.Is(err, store.ErrNotFound) || j.m.ctx.Err() != nil {
+		return // Done, the job was deleted, or the process ends.
 	}
-	if len(f.values) == 0 {
-		f.stats.ForecastStatus, f.stats.ForecastProgress = "finished", 1
-	}
-	if err := j.saveForecast(f.stats); err != nil && !errors.Is(err, store.ErrNotFound) {
+	f.stats.ForecastStatus = forecastFailed
+	f.stats.ForecastMessages = append(f.stats.ForecastMessages, "The forecast could not be stored: "+err.Error())
+	if err := j.saveForecast(f.stats); err != nil {
 		j.m.log.Warn("the end of a forecast could not be stored", "job", j.id, "forecast", f.stats.ForecastID, "error", err)
 	}
 }
 
-// saveForecast stores how far a forecast has come and shows it.
-func (j *job) saveForecast(s *wire.ForecastStats) error {
+// saveForecast stores values of a forecast together with how far it has come, and
+// shows that. If it cannot be stored it is shown all the same.
+func (j *job) saveForecast(s *wire.ForecastStats, values ...store.OtherRow) error {
 	doc, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
-	err = j.m.opt.Store.Commit(context.Background(), &store.Commit{Job: j.num, Others: []store.OtherRow{
-		{Kind: wire.ResultForecastStats, StartMs: int64(s.Timestamp), DocID: forecastDocID(j.id, s.ForecastID), Doc: doc}}})
-	if err == nil {
+	rows := append(values[:len(values):len(values)], store.OtherRow{Kind: wire.ResultForecastStats, StartMs: int64(s.Timestamp), DocID: forecastDocID(j.id, s.ForecastID), Doc: doc})
+	err = j.m.opt.Store.Commit(context.Background(), &store.Commit{Job: j.num, Others: rows})
+	if err == nil && len(values) == 0 {
 		err = j.m.opt.Store.Sync(context.Background())
 	}
-	if err == nil {
+	if err == nil || s.ForecastStatus == forecastFailed {
 		copied := *s
 		j.forecasts.Store(s.ForecastID, &copied)
 	}
@@ -184,11 +237,17 @@ func (m *Manager) loadForecasts(ctx context.Context) error {
 		if json.Unmarshal(row.Doc, s) != nil {
 			continue
 		}
-		if j, ok := m.jobs.Load(s.JobID); ok {
-			if s.ForecastStatus == "started" {
-				s.ForecastStatus, s.ForecastMessages = "failed", append(s.ForecastMessages, "The server ended before the forecast was stored; ask for it again")
+		// A deleted job of the same id may not be purged yet.
+		if j, ok := m.jobs.Load(s.JobID); ok && j.(*job).num == row.Job {
+			of := j.(*job)
+			of.forecasts.Store(s.ForecastID, s)
+			if s.ForecastStatus != forecastStarted {
+				continue
 			}
-			j.(*job).forecasts.Store(s.ForecastID, s)
+			s.ForecastStatus, s.ForecastMessages = forecastFailed, append(s.ForecastMessages, "The server ended before the forecast was stored; ask for it again")
+			if err := of.saveForecast(s); err != nil {
+				m.log.Warn("a forecast that was cut off cannot be marked as failed; the next start tries again", "job", s.JobID, "forecast", s.ForecastID, "error", err)
+			}
 		}
 	}
 	return nil
@@ -257,7 +316,7 @@ func (m *Manager) DeleteForecasts(ctx context.Context, id, expr string, allowNon
 		return none(expr)
 	}
 	for _, s := range chosen {
-		if s.ForecastStatus == "started" && j.run.Load() != nil {
+		if s.ForecastStatus == forecastStarted {
 			return conflict(id, "Forecast(s) [%s] for job [%s] needs to be either FAILED or FINISHED to be deleted", s.ForecastID, id)
 		}
 	}

@@ -116,6 +116,8 @@ type CategoryRow struct {
 // a model plot, a forecast, or what a client wrote. It replaces the one with the
 // same DocID.
 type OtherRow struct {
+	// Job is set by Others.
+	Job     uint64
 	Kind    string
 	StartMs int64
 	DocID   string

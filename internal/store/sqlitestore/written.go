@@ -241,21 +241,22 @@ func (s *Store) Others(ctx context.Context, job uint64, kind string) (list []sto
 		if job == 0 {
 			where, args = "o.kind = ?", []any{kind}
 		}
-		rows, err := tx.QueryContext(ctx, "SELECT o.start, o.doc_id, d.id, d.crc, d.doc FROM others o JOIN documents d ON d.id = o.id WHERE "+where+" ORDER BY o.start, o.id", args...)
+		rows, err := tx.QueryContext(ctx, "SELECT o.job, o.start, o.doc_id, d.id, d.crc, d.doc FROM others o JOIN documents d ON d.id = o.id WHERE "+where+" ORDER BY o.start, o.id", args...)
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
 		for rows.Next() {
 			o := store.OtherRow{Kind: kind}
-			var id int64
+			var num, id int64
 			var crc uint32
-			if err := rows.Scan(&o.StartMs, &o.DocID, &id, &crc, &o.Doc); err != nil {
+			if err := rows.Scan(&num, &o.StartMs, &o.DocID, &id, &crc, &o.Doc); err != nil {
 				return err
 			}
 			if crc != checksum(id, o.Doc) {
 				return fmt.Errorf("%w: document [%s] in %s", store.ErrCorrupt, strings.ToValidUTF8(o.DocID, "?"), s.path)
 			}
+			o.Job = uint64(num)
 			list = append(list, o)
 		}
 		return rows.Err()
