@@ -14,20 +14,16 @@ const systemUser = "_xpack"
 // DropAnnotations removes the annotations of a job that is gone: those of the
 // system, and those of people if users is set.
 func (x *Index) DropAnnotations(ctx context.Context, jobID string, users bool) error {
-	list, err := x.docs.Indices(ctx)
-	if err != nil {
-		return err
-	}
-	for i := range list {
-		if list[i].Name != Annotations {
+	for _, in := range x.docs.Indices() {
+		if in.Name != Annotations {
 			continue
 		}
 		var ops []docs.Op
-		err := x.docs.Scan(ctx, &list[i], math.MinInt64, math.MaxInt64, func(d *query.Doc) error {
+		err := x.docs.Scan(ctx, in, docs.Range{FromMs: math.MinInt64, ToMs: math.MaxInt64}, func(d *query.Doc) (bool, error) {
 			if has(d.Source, "job_id", jobID) && (users || has(d.Source, "create_username", systemUser)) {
-				ops = append(ops, docs.Op{Index: Annotations, ID: d.ID, Remove: true})
+				ops = append(ops, docs.Op{Kind: docs.Remove, Index: Annotations, ID: d.ID})
 			}
-			return nil
+			return true, nil
 		})
 		if err == nil && len(ops) > 0 {
 			_, err = x.docs.Apply(ctx, ops, x.now().UnixMilli())
