@@ -159,6 +159,9 @@ func (e *Engine) record(f *finding) result.Record {
 	if d.ByField != "" && len(f.causes) < 2 {
 		r.By, r.HasBy = string(e.names.Value(f.by)), true
 	}
+	if f.partner != names.None {
+		r.CorrelatedBy, r.HasCorrelated = string(e.names.Value(f.partner)), true
+	}
 	for i := range f.causes {
 		c := &f.causes[i]
 		cause := result.Cause{LogProb: c.verdict.LogProb, Typical: c.verdict.Typical, Actual: c.verdict.Actual}

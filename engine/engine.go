@@ -11,6 +11,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"tidemark/engine/bucket"
 	"tidemark/engine/entry"
@@ -83,6 +84,8 @@ type Engine struct {
 	// scheduled is what the events of the bucket in work say; only during Apply and
 	// Interim.
 	scheduled scheduled
+	// bonding: there are units whose series are judged by one another.
+	bonding bool
 	// shifts are the clocks of the detectors.
 	shifts []shift
 	// begun are the events that have shifted these clocks and are not over.
@@ -187,8 +190,8 @@ func (e *Engine) configure(en *entry.Entry) error {
 		return err
 	}
 	if old := e.config; old != nil {
-		if c.BucketSpanMs != old.BucketSpanMs || c.LatencyMs != old.LatencyMs || c.SummaryCountField != old.SummaryCountField || len(c.Detectors) < len(old.Detectors) {
-			return errors.New("bucket span, latency, summary count and the number of detectors cannot change while something is learned")
+		if c.BucketSpanMs != old.BucketSpanMs || c.LatencyMs != old.LatencyMs || c.SummaryCountField != old.SummaryCountField || c.Multivariate != old.Multivariate || len(c.Detectors) < len(old.Detectors) {
+			return errors.New("bucket span, latency, summary count, multivariate by fields and the number of detectors cannot change while something is learned")
 		}
 		for i := range old.Detectors {
 			if !c.Detectors[i].Same(&old.Detectors[i]) {
@@ -205,6 +208,7 @@ func (e *Engine) configure(en *entry.Entry) error {
 func (e *Engine) useConfig(c *spec.Job) {
 	e.config = c
 	e.units = unitsOf(c)
+	e.bonding = slices.ContainsFunc(e.units, func(u unit) bool { return u.bonds })
 	e.useCategories()
 	e.columns = resolveColumns(c, e.units)
 	for len(e.shifts) < len(c.Detectors) {

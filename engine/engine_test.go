@@ -272,7 +272,7 @@ func mixedJob() *spec.Job {
 // time zone.
 func allKinds() *spec.Job {
 	job := mixedJob()
-	job.CategorizationField, job.CategoryExamples = "message", 3
+	job.CategorizationField, job.CategoryExamples, job.Multivariate = "message", 3, true
 	job.Zone = spec.Zone{{FromMs: 0, OffsetMs: 3_600_000}, {FromMs: 1_700_100_000_000, OffsetMs: 7_200_000}}
 	job.Events = []spec.Event{{StartMs: 1_700_050_000_000, EndMs: 1_700_055_000_000, Description: "told", SkipResult: true}}
 	job.Detectors = append(job.Detectors,

@@ -29,6 +29,9 @@ type finding struct {
 	// causes are the values of a population's member, the least probable first.
 	causes []finding
 	places []gather.At // actual and typical
+	// partner is the by value of the series that the value was judged by, None: its
+	// own past alone.
+	partner names.ID
 }
 
 // finalizeUntil finalizes every bucket that a time t makes due.
@@ -204,6 +207,7 @@ func (s *shard) finalize(e *Engine, number, start int64) {
 	s.visits = silent
 
 	s.active = s.active[:0]
+	s.listen(e, open, start)
 	var crowds []uint32
 	for _, i := range order {
 		st := s.series.Mut(cells[i].Series)
@@ -228,6 +232,7 @@ func (s *shard) finalize(e *Engine, number, start int64) {
 		s.wait(e, i, number, start)
 	}
 	s.visitCrowds(e, open, crowds, shares, start, true)
+	s.learnBonds(e, open, order, number)
 	slices.Sort(s.active)
 }
 
@@ -263,9 +268,13 @@ func (s *shard) visit(e *Engine, i, cell uint32, shares []uint32, number, start 
 	}
 	s.out.judged++
 	s.plot(e, u, st, result.Plot{Lower: v.Lower, Upper: v.Upper, Median: v.Typical, Actual: v.Actual}, cell != noCell)
+	partner := names.None
+	if cell != noCell {
+		partner = s.judgeBond(u, i, &v)
+	}
 	effect := e.rules(u, st, &v, start)
 	if v.Reportable() && !effect.skipResult {
-		f := finding{unit: n, group: st.group, by: st.by, verdict: v}
+		f := finding{unit: n, group: st.group, by: st.by, verdict: v, partner: partner}
 		if cell != noCell {
 			f.blames = e.blame(s.open[0], u, st, core, season, cell, shares, &v, x.StartMs)
 		}

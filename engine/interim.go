@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"tidemark/engine/gather"
+	"tidemark/engine/names"
 	"tidemark/engine/series"
 	"tidemark/engine/spec"
 )
@@ -54,6 +55,7 @@ func (s *shard) interim(e *Engine, at int, start int64) {
 		return
 	}
 	shares := open.SharesByCell()
+	s.listen(e, open, start)
 	cells := open.Cells()
 	var crowds []uint32
 	for n := range cells {
@@ -74,9 +76,13 @@ func (s *shard) interim(e *Engine, at int, start int64) {
 			if !ok {
 				continue
 			}
+			partner := names.None
+			if share >= 1 {
+				partner = s.judgeBond(u, cells[n].Series, &v)
+			}
 			s.out.judged++
 			if v.Reportable() && !e.rules(u, st, &v, start).skipResult {
-				f := finding{unit: unit, group: st.group, by: st.by, verdict: v}
+				f := finding{unit: unit, group: st.group, by: st.by, verdict: v, partner: partner}
 				f.blames = e.blame(open, u, st, core, season, uint32(n), list, &v, e.clockOf(u, start))
 				s.out.findings = append(s.out.findings, f)
 			}

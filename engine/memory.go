@@ -30,6 +30,8 @@ const (
 	seasonBytes  = 1460
 	patternBytes = 1820
 	arrivalBytes = 120
+	echoBytes    = 72
+	bondsBytes   = 2400
 	peersBytes   = 160
 	dayBytes     = 1280
 	weekBytes    = 2816

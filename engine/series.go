@@ -22,6 +22,8 @@ const (
 	seasonsPerPage  = 48
 	patternsPage    = 32
 	arrivalsPerPage = 512
+	echoesPerPage   = 768
+	bondsPerPage    = 24
 	peersPerPage    = 256
 	clocksPerPage   = 24
 	placesPerPage   = 96
@@ -46,6 +48,8 @@ type state struct {
 	season, pattern uint32
 	// arrival is 1 + the number of how its value arrives, 0 without.
 	arrival uint32
+	// echo is 1 + the number of its last deviations, 0 without.
+	echo uint32
 	// parent is 1 + the series whose model judges this one, 0: its own.
 	parent uint32
 	// buckets with records, to tell what is frequent; in excesses of them a member
@@ -64,6 +68,12 @@ type shard struct {
 	seasons  *pages.Pool[series.Season]
 	patterns *pages.Pool[series.Pattern]
 	arrivals *pages.Pool[series.Arrival]
+	echoes   *pages.Pool[series.Echo]
+	bonds    *pages.Pool[series.Bonds]
+	// bondRefs are the groups that have bonds, in order of their numbers.
+	bondRefs []bondRef
+	// heard is how far each series deviates in the bucket in work, NaN: nothing.
+	heard    []float64
 	peers    *pages.Pool[series.Peers]
 	days     *pages.Pool[clockmodel.Day]
 	weeks    *pages.Pool[clockmodel.Week]
@@ -86,6 +96,7 @@ func newShard() *shard {
 	return &shard{
 		series: pages.New[state](seriesPerPage), cores: pages.New[series.Core](coresPerPage), seasons: pages.New[series.Season](seasonsPerPage),
 		patterns: pages.New[series.Pattern](patternsPage), arrivals: pages.New[series.Arrival](arrivalsPerPage),
+		echoes: pages.New[series.Echo](echoesPerPage), bonds: pages.New[series.Bonds](bondsPerPage),
 		peers: pages.New[series.Peers](peersPerPage), days: pages.New[clockmodel.Day](clocksPerPage), weeks: pages.New[clockmodel.Week](clocksPerPage),
 		places: pages.New[place.Model](placesPerPage), rarities: pages.New[rarity.Population](raritiesPage), values: pages.New[rarity.Value](valuesPerPage),
 		wheel: wheel.New(0),
@@ -170,7 +181,7 @@ func (u *unit) above(k key) (key, bool) {
 // shardOf is where a series lives. What is judged together lives together.
 func (e *Engine) shardOf(u int, partition, by names.ID) uint8 {
 	spread := partition
-	if c := &e.columns.units[u]; c.partition < 0 && e.units[u].kind != spec.Rarity {
+	if c := &e.columns.units[u]; c.partition < 0 && e.units[u].kind != spec.Rarity && !e.units[u].bonds {
 		spread = by
 	}
 	return uint8(names.Hash(e.names.Value(spread)) >> 32 % shardCount)
@@ -219,6 +230,7 @@ func (s *shard) drop(e *Engine, i uint32) {
 	if st.arrival != 0 {
 		s.arrivals.Release(st.arrival - 1)
 	}
+	s.unbond(i, st)
 	s.releaseModel(&e.units[e.groups.Get(st.group).unit], st)
 	*st = state{}
 	s.series.Release(i)

@@ -75,6 +75,12 @@ func (s *frozenShard) append(dst []byte) []byte {
 	dst = appendPool(dst, &s.seasons)
 	dst = appendPool(dst, &s.patterns)
 	dst = appendPool(dst, &s.arrivals)
+	dst = appendPool(dst, &s.echoes)
+	dst = appendPool(dst, &s.bonds)
+	dst = codec.AppendUvarint(dst, uint64(len(s.bondRefs)))
+	for _, b := range s.bondRefs {
+		dst = codec.AppendU32(codec.AppendU32(dst, b.group), b.bonds)
+	}
 	dst = appendPool(dst, &s.peers)
 	dst = appendPool(dst, &s.days)
 	dst = appendPool(dst, &s.weeks)
@@ -97,6 +103,9 @@ func (e *Engine) decodeShard(r *codec.Reader, n int) {
 	decodePool(r, s.seasons, series.SeasonBytes, "seasons")
 	decodePool(r, s.patterns, series.PatternBytes, "patterns")
 	decodePool(r, s.arrivals, series.ArrivalBytes, "arrivals")
+	decodePool(r, s.echoes, series.EchoBytes, "echoes")
+	decodePool(r, s.bonds, series.BondsBytes, "bonds")
+	e.decodeBondRefs(r, s)
 	decodePool(r, s.peers, series.PeersBytes, "populations")
 	decodePool(r, s.days, clockmodel.DayBytes, "days")
 	decodePool(r, s.weeks, clockmodel.WeekBytes, "weeks")
@@ -123,6 +132,26 @@ func (e *Engine) decodeShard(r *codec.Reader, n int) {
 	}
 }
 
+// decodeBondRefs reads which group has which bonds, and refuses bonds of series
+// that are not there.
+func (e *Engine) decodeBondRefs(r *codec.Reader, s *shard) {
+	for n := r.Count(8); n > 0 && r.Err() == nil; n-- {
+		b := bondRef{r.U32(), r.U32()}
+		last := len(s.bondRefs) - 1
+		if b.group >= e.groups.Limit() || !e.groups.Get(b.group).used || b.bonds >= s.bonds.Limit() || last >= 0 && s.bondRefs[last].group >= b.group {
+			r.Fail("bonds %d of group %d", b.bonds, b.group)
+			return
+		}
+		for _, x := range s.bonds.Get(b.bonds).List {
+			if x.A != x.B && (x.B >= s.series.Limit() || s.series.Get(x.A).echo == 0 || s.series.Get(x.B).echo == 0) {
+				r.Fail("a bond of series %d and %d", x.A, x.B)
+				return
+			}
+		}
+		s.bondRefs = append(s.bondRefs, b)
+	}
+}
+
 // checkShard refuses series that point at what is not there.
 func (e *Engine) checkShard(r *codec.Reader, s *shard) {
 	for i := uint32(0); i < s.series.Limit(); i++ {
@@ -131,12 +160,12 @@ func (e *Engine) checkShard(r *codec.Reader, s *shard) {
 			continue
 		}
 		if st.group >= e.groups.Limit() || !e.groups.Get(st.group).used || int64(st.by) > int64(e.names.Len()) || int64(st.over) > int64(e.names.Len()) ||
-			st.season > s.seasons.Limit() || st.pattern > s.patterns.Limit() || st.arrival > s.arrivals.Limit() || st.parent > s.series.Limit() || st.parent == i+1 {
+			st.season > s.seasons.Limit() || st.pattern > s.patterns.Limit() || st.arrival > s.arrivals.Limit() || st.echo > s.echoes.Limit() || st.parent > s.series.Limit() || st.parent == i+1 {
 			r.Fail("series %d of group %d, names %d and %d, season %d and parent %d", i, st.group, st.by, st.over, st.season, st.parent)
 			return
 		}
 		u := &e.units[e.groups.Get(st.group).unit]
-		if limit := s.modelLimit(u, st); (st.model == 0) != (limit == 0) || st.model > limit || (st.season != 0 || st.pattern != 0 || st.arrival != 0) && u.kind != spec.Scalar {
+		if limit := s.modelLimit(u, st); (st.model == 0) != (limit == 0) || st.model > limit || (st.season != 0 || st.pattern != 0 || st.arrival != 0 || st.echo != 0) && u.kind != spec.Scalar {
 			r.Fail("series %d with model %d of %d", i, st.model, limit)
 			return
 		}
@@ -156,11 +185,11 @@ func (e *Engine) checkShard(r *codec.Reader, s *shard) {
 }
 
 // stateBytes is the encoded size of a state.
-const stateBytes = 10*4 + 4*8
+const stateBytes = 11*4 + 4*8
 
 // Append encodes a state that is in use.
 func (st *state) Append(dst []byte) []byte {
-	for _, v := range [...]uint32{st.group, uint32(st.by), uint32(st.over), st.model, st.season, st.pattern, st.arrival, st.parent, st.buckets, st.excesses} {
+	for _, v := range [...]uint32{st.group, uint32(st.by), uint32(st.over), st.model, st.season, st.pattern, st.arrival, st.echo, st.parent, st.buckets, st.excesses} {
 		dst = codec.AppendU32(dst, v)
 	}
 	for _, v := range [...]int64{st.last, st.touched, st.due, st.first} {
@@ -173,7 +202,7 @@ func (st *state) Append(dst []byte) []byte {
 func (st *state) Decode(src []byte) ([]byte, error) {
 	r := codec.NewReader(src)
 	var by, over uint32
-	for _, v := range [...]*uint32{&st.group, &by, &over, &st.model, &st.season, &st.pattern, &st.arrival, &st.parent, &st.buckets, &st.excesses} {
+	for _, v := range [...]*uint32{&st.group, &by, &over, &st.model, &st.season, &st.pattern, &st.arrival, &st.echo, &st.parent, &st.buckets, &st.excesses} {
 		*v = r.U32()
 	}
 	st.by, st.over, st.used = names.ID(by), names.ID(over), true

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 
 	"tidemark/engine/bucket"
 	"tidemark/engine/clockmodel"
@@ -23,7 +24,7 @@ import (
 // (kind, length, bytes, CRC32C). docs/format/snapshot.md has the details.
 const (
 	magic           = "TIDESNAP"
-	snapshotVersion = 5
+	snapshotVersion = 6
 )
 
 // Errors of Restore, to be told apart with errors.Is.
@@ -66,6 +67,9 @@ type frozenShard struct {
 	seasons  pages.View[series.Season]
 	patterns pages.View[series.Pattern]
 	arrivals pages.View[series.Arrival]
+	echoes   pages.View[series.Echo]
+	bonds    pages.View[series.Bonds]
+	bondRefs []bondRef
 	peers    pages.View[series.Peers]
 	days     pages.View[clockmodel.Day]
 	weeks    pages.View[clockmodel.Week]
@@ -93,7 +97,7 @@ func (e *Engine) freeze() *Frozen {
 		for n, b := range s.open {
 			open[n] = b.Clone()
 		}
-		f.shards[i] = frozenShard{series: s.series.Freeze(), cores: s.cores.Freeze(), seasons: s.seasons.Freeze(), patterns: s.patterns.Freeze(), arrivals: s.arrivals.Freeze(),
+		f.shards[i] = frozenShard{series: s.series.Freeze(), cores: s.cores.Freeze(), seasons: s.seasons.Freeze(), patterns: s.patterns.Freeze(), arrivals: s.arrivals.Freeze(), echoes: s.echoes.Freeze(), bonds: s.bonds.Freeze(), bondRefs: slices.Clone(s.bondRefs),
 			peers: s.peers.Freeze(), days: s.days.Freeze(), weeks: s.weeks.Freeze(), places: s.places.Freeze(),
 			rarities: s.rarities.Freeze(), values: s.values.Freeze(),
 			active: append([]uint32(nil), s.active...), now: s.wheel.Now(), open: open}

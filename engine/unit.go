@@ -18,6 +18,8 @@ type unit struct {
 	// by: there is a by field.
 	by    bool
 	extra gather.Kind
+	// bonds: series of by values that move together are judged by one another.
+	bonds bool
 	// tests is how many dependent features the detector has, in effect.
 	tests  float64
 	params *series.Params
@@ -39,7 +41,7 @@ func unitsOf(c *spec.Job) []unit {
 		for _, fn := range functions {
 			list = append(list, unit{
 				detector: uint32(i), fn: fn, kind: fn.Kind(), over: d.OverField != "", by: d.ByField != "",
-				extra: extraOf(fn.Base()), tests: tests, params: series.NewParams(fn, c.BucketSpanMs),
+				extra: extraOf(fn.Base()), bonds: c.Multivariate && fn.Kind() == spec.Scalar && d.ByField != "" && d.OverField == "", tests: tests, params: series.NewParams(fn, c.BucketSpanMs),
 			})
 		}
 	}
@@ -140,7 +142,7 @@ func (s *shard) modelLimit(u *unit, st *state) uint32 {
 
 // modelBytes is what the model of a series is charged.
 func (s *shard) modelBytes() int64 {
-	return int64(s.cores.Len())*coreBytes + int64(s.seasons.Len())*seasonBytes + int64(s.patterns.Len())*patternBytes + int64(s.arrivals.Len())*arrivalBytes + int64(s.peers.Len())*peersBytes +
+	return int64(s.cores.Len())*coreBytes + int64(s.seasons.Len())*seasonBytes + int64(s.patterns.Len())*patternBytes + int64(s.arrivals.Len())*arrivalBytes + int64(s.echoes.Len())*echoBytes + int64(s.bonds.Len())*bondsBytes + int64(s.peers.Len())*peersBytes +
 		int64(s.days.Len())*dayBytes + int64(s.weeks.Len())*weekBytes + int64(s.places.Len())*placeBytes +
 		int64(s.rarities.Len())*rarityBytes + int64(s.values.Len())*valueBytes
 }

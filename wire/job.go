@@ -59,6 +59,9 @@ type AnalysisConfig struct {
 	// ModelPruneWindow is how long a series may be silent before a close
 	// forgets it, a multiple of the bucket span.
 	ModelPruneWindow string `json:"model_prune_window,omitzero"`
+	// MultivariateByFields: by values of a detector that move together are judged by
+	// one another.
+	MultivariateByFields *bool `json:"multivariate_by_fields,omitzero"`
 }
 
 // PerPartitionCategorization gives each partition categories of its own.

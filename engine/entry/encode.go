@@ -11,7 +11,7 @@ import (
 
 // version is the first byte of every encoded entry. docs/format/entry.md
 // describes the bytes.
-const version = 5
+const version = 6
 
 // Append encodes the entry behind dst.
 func (e *Entry) Append(dst []byte) ([]byte, error) {

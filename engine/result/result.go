@@ -45,8 +45,11 @@ type Record struct {
 	// Split values; the matching Has tells an empty value from no split.
 	Partition, By, Over          string
 	HasPartition, HasBy, HasOver bool
-	Influencers                  []RecordInfluencer
-	Explanation                  Explanation
+	// CorrelatedBy is the by value that the value was judged by, if HasCorrelated.
+	CorrelatedBy  string
+	HasCorrelated bool
+	Influencers   []RecordInfluencer
+	Explanation   Explanation
 	// Causes are the values that make a member of a population stand out, the
 	// least probable first; By is absent if there are several.
 	Causes []Cause

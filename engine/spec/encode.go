@@ -16,7 +16,7 @@ func (j *Job) Append(dst []byte) []byte {
 		dst = codec.AppendString(dst, f)
 	}
 	dst = j.Zone.append(j.Analyzer.append(dst))
-	dst = codec.AppendUvarint(codec.AppendBool(dst, j.Plot), uint64(len(j.PlotTerms)))
+	dst = codec.AppendUvarint(codec.AppendBool(codec.AppendBool(dst, j.Multivariate), j.Plot), uint64(len(j.PlotTerms)))
 	for _, term := range j.PlotTerms {
 		dst = codec.AppendString(dst, term)
 	}
@@ -55,7 +55,7 @@ func Decode(r *codec.Reader) *Job {
 	}
 	j.Analyzer = decodeAnalyzer(r)
 	j.Zone = decodeZone(r)
-	j.Plot = r.Bool()
+	j.Multivariate, j.Plot = r.Bool(), r.Bool()
 	for range r.Count(1) {
 		j.PlotTerms = append(j.PlotTerms, r.Text())
 	}

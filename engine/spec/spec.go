@@ -38,6 +38,9 @@ type Job struct {
 	StopOnWarn bool
 	// CategoryExamples is how many messages each category keeps.
 	CategoryExamples int
+	// Multivariate: by values of a detector that move together are judged by one
+	// another.
+	Multivariate bool
 	// Plot: buckets tell what the models expected of each series, PlotTerms of which
 	// partition or by values alone if there are any.
 	Plot      bool

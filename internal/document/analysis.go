@@ -16,7 +16,6 @@ func (d *draft) analysisConfig(r *strict.Reader) error {
 	d.hasAnalysis = true
 	c := &d.job.AnalysisConfig
 	var span, latency, window string
-	var multivariate bool
 	err := strict.Object("analysis_config", strict.Fields{
 		"bucket_span":                  strict.TextOrNumber(&span),
 		"latency":                      strict.TextOrNumber(&latency),
@@ -24,7 +23,7 @@ func (d *draft) analysisConfig(r *strict.Reader) error {
 		"summary_count_field_name":     strict.TextOrNull(&c.SummaryCountFieldName),
 		"detectors":                    d.detectors,
 		"influencers":                  strict.Texts(&c.Influencers, maxInfluencers),
-		"multivariate_by_fields":       strict.Bool(&multivariate),
+		"multivariate_by_fields":       strict.OptionalBool(&c.MultivariateByFields),
 		"categorization_field_name":    strict.TextOrNull(&c.CategorizationFieldName),
 		"categorization_analyzer":      analyzer(c),
 		"categorization_filters":       strict.Texts(&c.CategorizationFilters, maxCategorizationFilters),
@@ -32,9 +31,6 @@ func (d *draft) analysisConfig(r *strict.Reader) error {
 	})(r)
 	if err != nil {
 		return err
-	}
-	if multivariate {
-		return wire.Refuse(wire.TypeIllegalArgument, "multivariate_by_fields is not supported by this release: by fields are judged one by one; leave it out")
 	}
 	for _, step := range []func() error{
 		func() error { return d.times(span, latency, window) },

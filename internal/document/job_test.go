@@ -61,7 +61,7 @@ func TestWholeConfiguration(t *testing.T) {
 		`{"detector_description":"Sum of total","function":"sum","field_name":"total","exclude_frequent":"none","custom_rules":[{"actions":["skip_result"],"conditions":[{"applies_to":"actual","operator":"lt","value":10}]}],"detector_index":0},` +
 		`{"detector_description":"high_mean(\"response time\") by service usenull=true partitionfield=\"host.name\"","function":"high_mean","field_name":"response time","by_field_name":"service","partition_field_name":"host.name","use_null":true,"detector_index":1},` +
 		`{"detector_description":"low_non_zero_count by service","function":"low_non_zero_count","by_field_name":"service","detector_index":2}],` +
-		`"influencers":["service","host.name"],"model_prune_window":"20m"},` +
+		`"influencers":["service","host.name"],"model_prune_window":"20m","multivariate_by_fields":false},` +
 		`"analysis_limits":{"model_memory_limit":"2048mb","categorization_examples_limit":0},"data_description":{"format":"xcontent","time_field":"timestamp","time_format":"yyyy-MM-dd"},` +
 		`"model_plot_config":{"enabled":false,"annotations_enabled":false},"renormalization_window_days":30,"background_persist_interval":"2h",` +
 		`"model_snapshot_retention_days":7,"daily_model_snapshot_retention_after_days":7,"results_retention_days":0,"custom_settings":{"created_by":"me","x":[1.50]},` +
@@ -194,7 +194,6 @@ func TestRefusals(t *testing.T) {
 		{"bad filter", conf(`"categorization_field_name":"m","categorization_filters":["("],"detectors":[{"function":"count","by_field_name":"mlcategory"}]`), nested, "invalid regular expression [(]"},
 		{"filters and analyzer", conf(`"categorization_field_name":"m","categorization_filters":["a"],"categorization_analyzer":"standard","detectors":[{"function":"count","by_field_name":"mlcategory"}]`), nested, "categorization_filters cannot be used with categorization_analyzer"},
 		{"partitions without one", conf(`"categorization_field_name":"m","per_partition_categorization":{"enabled":true},"detectors":[{"function":"count","by_field_name":"mlcategory"}]`), nested, "partition_field_name must be set"},
-		{"multivariate", conf(`"multivariate_by_fields":true,` + oneCount), nested, "multivariate_by_fields is not supported"},
 		{"datafeed", conf(oneCount, `"datafeed_config":{"indices":[]}`), wire.TypeIllegalArgument, "name at least one index"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

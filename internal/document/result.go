@@ -128,6 +128,9 @@ func (w *where) record(job *wire.Job, r *result.Record) RecordDoc {
 	o.integer("timestamp", w.startMs)
 	named := splitValues(&x, r)
 	o.split("by", x.ByFieldName, r.By, r.HasBy)
+	if r.HasCorrelated {
+		o.text("correlated_by_field_value", r.CorrelatedBy)
+	}
 	o.split("partition", x.PartitionFieldName, r.Partition, r.HasPartition)
 	o.text("function", x.Function)
 	o.text("function_description", describeFunction(x.Function))

@@ -37,6 +37,7 @@ func SpecOf(j *wire.Job, filters Filters) (*spec.Job, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.Multivariate = c.MultivariateByFields != nil && *c.MultivariateByFields
 	if s.Zone, err = zoneOf(j); err != nil {
 		return nil, err
 	}
