@@ -168,22 +168,22 @@ func TestRemoteDatafeed(t *testing.T) {
 	far.serverMetrics("m", 5)
 	server := httptest.NewServer(far)
 	defer server.Close()
-	remote, err := source.NewRemote("far", server.URL, "", nil)
+	remote, err := source.NewRemote(source.RemoteOptions{Name: "far", URL: server.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
-	self, err := source.NewRemote("self", server.URL, "", []netip.AddrPort{netip.MustParseAddrPort(strings.TrimPrefix(server.URL, "http://"))})
+	self, err := source.NewRemote(source.RemoteOptions{Name: "self", URL: server.URL, Own: []netip.AddrPort{netip.MustParseAddrPort(strings.TrimPrefix(server.URL, "http://"))}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	link, err := source.NewRemote("link", "http://169.254.169.254/", "", nil)
+	link, err := source.NewRemote(source.RemoteOptions{Name: "link", URL: "http://169.254.169.254/"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := &rig{t: t, dir: t.TempDir(), remotes: map[string]*source.Remote{"far": remote, "self": self, "link": link}}
 	r.start()
 	t.Cleanup(r.stop)
-	old, err := source.NewRemote("old", scrolling(t, far), "id:key", nil)
+	old, err := source.NewRemote(source.RemoteOptions{Name: "old", URL: scrolling(t, far), Key: "id:key"})
 	if err != nil {
 		t.Fatal(err)
 	}

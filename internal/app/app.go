@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -177,11 +178,29 @@ func (s *Server) remotes() (map[string]*source.Remote, error) {
 		}
 		// The key has a variable of its own, so that it stands in no list of processes.
 		key := os.Getenv("TIDEMARK_REMOTE_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_")) + "_API_KEY")
-		if all[name], err = source.NewRemote(name, address, key, []netip.AddrPort{own}); err != nil {
+		o := source.RemoteOptions{Name: name, URL: address, Key: key, Insecure: slices.Contains(s.opt.RemoteInsecure, name), Own: []netip.AddrPort{own}}
+		if o.CA, err = certificates(s.opt.RemoteCAs, name); err != nil {
+			return nil, err
+		}
+		if all[name], err = source.NewRemote(o); err != nil {
 			return nil, err
 		}
 	}
 	return all, nil
+}
+
+// certificates reads the file of a remote's CA, nil if it has none of its own.
+func certificates(files []string, remote string) ([]byte, error) {
+	for _, text := range files {
+		name, path, found := strings.Cut(text, "=")
+		if !found || name == "" {
+			return nil, fmt.Errorf("--remote-ca %q: give NAME=FILE", text)
+		}
+		if name == remote {
+			return os.ReadFile(path)
+		}
+	}
+	return nil, nil
 }
 
 // routes puts what operators ask for beside the API. The comparison is on the

@@ -30,6 +30,10 @@ type Options struct {
 	AllowOrigins, AllowHosts []string
 	// Remotes are search clusters for datafeeds, each NAME=URL.
 	Remotes []string
+	// RemoteCAs are files with the certificates that a remote's must be signed by,
+	// each NAME=FILE. RemoteInsecure names the remotes whose certificates are not
+	// looked at.
+	RemoteCAs, RemoteInsecure []string
 	// MaxUpload and MaxReading bound one upload and all that are being read;
 	// MaxQueued all that wait or are being stored, in bytes.
 	MaxUpload, MaxReading, MaxQueued int64

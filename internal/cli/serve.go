@@ -37,6 +37,8 @@ func newServe() *cobra.Command {
 	flags.StringSliceVar(&f.AllowOrigins, "allow-origin", nil, "web `origin` that may send requests, such as https://tools.example.org; may be repeated")
 	flags.StringSliceVar(&f.AllowHosts, "allow-host", nil, "host `name` by which a server on a loopback address may be called; may be repeated")
 	flags.StringSliceVar(&f.Remotes, "remote", nil, "search cluster for datafeeds, `NAME=URL`; NAME:INDEX in a datafeed then means an index there; may be repeated")
+	flags.StringSliceVar(&f.RemoteCAs, "remote-ca", nil, "PEM file with the certificates that a remote's must be signed by, `NAME=FILE`; may be repeated")
+	flags.StringSliceVar(&f.RemoteInsecure, "remote-insecure", nil, "`NAME` of a remote whose certificate is not looked at; may be repeated")
 	for _, s := range []struct {
 		name, help string
 		to         *int64

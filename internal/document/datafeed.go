@@ -228,6 +228,9 @@ func FinishDatafeed(f *wire.Datafeed, j *wire.Job) error {
 			return err
 		}
 	}
+	if err := checkTimes(f, span, interval); err != nil {
+		return err
+	}
 	return finishChunks(f, hasAggs, interval)
 }
 
@@ -264,12 +267,12 @@ func aggregated(f *wire.Datafeed, j *wire.Job, span time.Duration) (time.Duratio
 	}
 	timeField, _ := TimeOf(j)
 	for name, a := range aggs { // order-free: there is one
-		h, _ := a["date_histogram"].(map[string]any)
-		if c, ok := a["composite"].(map[string]any); ok {
-			h = histogramSource(c)
-		}
+		h := histogramOf(a)
 		if h == nil {
 			return refuse("A date_histogram (or composite aggregation with a date_histogram source) is required; [%s] is none", wire.Clip(name))
+		}
+		if field, _ := h["field"].(string); field != timeField {
+			return refuse("The date_histogram of [%s] must be on the time_field [%s], not [%s]", wire.Clip(name), timeField, wire.Clip(field))
 		}
 		inner, _ := a["aggregations"].(map[string]any)
 		if inner == nil {
@@ -278,12 +281,7 @@ func aggregated(f *wire.Datafeed, j *wire.Job, span time.Duration) (time.Duratio
 		if !hasMax(inner, timeField) {
 			return refuse("Missing max aggregation for time_field [%s] inside [%s]; without it records have no time", timeField, wire.Clip(name))
 		}
-		text := ""
-		for _, member := range []string{"fixed_interval", "calendar_interval", "interval"} {
-			if v, ok := h[member].(string); ok {
-				text = v
-			}
-		}
+		text := intervalText(h)
 		interval, err := intervalOf(text)
 		if err != nil || interval <= 0 {
 			return refuse("Aggregation interval [%s] of [%s] cannot be read; give a fixed_interval such as 5m", wire.Clip(text), wire.Clip(name))
@@ -294,6 +292,43 @@ func aggregated(f *wire.Datafeed, j *wire.Job, span time.Duration) (time.Duratio
 		return interval, nil
 	}
 	return 0, nil
+}
+
+// histogramOf is what a date histogram, or the one among a composite's sources,
+// says; nil without one.
+func histogramOf(a map[string]any) map[string]any {
+	if c, ok := a["composite"].(map[string]any); ok {
+		return histogramSource(c)
+	}
+	h, _ := a["date_histogram"].(map[string]any)
+	return h
+}
+
+// intervalText is a histogram's interval as it was given.
+func intervalText(h map[string]any) string {
+	for _, member := range []string{"fixed_interval", "calendar_interval", "interval"} {
+		switch v := h[member].(type) {
+		case string:
+			return v
+		case float64:
+			return fmt.Sprintf("%dms", int64(v)) // A bare number means milliseconds.
+		}
+	}
+	return ""
+}
+
+// AggregationInterval is the interval of a datafeed's histogram, 0 without one.
+func AggregationInterval(f *wire.Datafeed) time.Duration {
+	var aggs map[string]map[string]any
+	if len(f.Aggregations) == 0 || json.Unmarshal(f.Aggregations, &aggs) != nil {
+		return 0
+	}
+	for _, a := range aggs { // order-free: there is one
+		// What was put was checked.
+		interval, _ := intervalOf(intervalText(histogramOf(a)))
+		return interval
+	}
+	return 0
 }
 
 // intervalOf reads a fixed interval, or a unit of the calendar up to a day.
@@ -341,20 +376,60 @@ func hasMax(aggs map[string]any, field string) bool {
 	return false
 }
 
-// FrequencyOf is how often a datafeed searches: as set, or by the bucket span.
+// FrequencyOf is how often a datafeed searches: as set, or by the bucket span and
+// in whole intervals of its aggregations.
 func FrequencyOf(f *wire.Datafeed, span time.Duration) time.Duration {
 	if f.Frequency != "" {
 		if d, err := wire.ParseDuration("frequency", f.Frequency); err == nil {
 			return d
 		}
 	}
+	frequency := time.Hour
 	switch {
 	case span <= 2*time.Minute:
-		return time.Minute
+		frequency = time.Minute
 	case span <= 20*time.Minute:
-		return span / 2
+		frequency = span / 2
 	case span <= 12*time.Hour:
-		return 10 * time.Minute
+		frequency = 10 * time.Minute
 	}
-	return time.Hour
+	if interval := AggregationInterval(f); interval > 0 {
+		frequency = (frequency + interval - 1) / interval * interval
+	}
+	return frequency
+}
+
+// maxCheckedBuckets bounds the buckets that are looked at for late data.
+const maxCheckedBuckets = 10_000
+
+// checkTimes holds what the times of a datafeed may be, by its job's bucket span
+// and the interval of its aggregations (0: none).
+func checkTimes(f *wire.Datafeed, span, interval time.Duration) error {
+	refuse := func(format string, args ...any) error {
+		return wire.Refuse(wire.TypeIllegalArgument, format, args...)
+	}
+	if f.Frequency != "" {
+		d, err := wire.ParseDuration("frequency", f.Frequency)
+		if err != nil {
+			return err
+		}
+		if d < time.Second {
+			return refuse("frequency [%s] must be at least 1s", f.Frequency)
+		}
+		if interval > 0 && d%interval != 0 {
+			return refuse("Datafeed frequency [%s] must be a multiple of the aggregation interval [%s]", f.Frequency, wire.FormatDuration(interval))
+		}
+	}
+	if text := f.DelayedDataCheckConfig.CheckWindow; text != "" && f.DelayedDataCheckConfig.Enabled {
+		d, err := wire.ParseDuration("check_window", text)
+		switch {
+		case err != nil:
+			return err
+		case d < span:
+			return refuse("delayed_data_check_config: check_window [%s] must be at least the bucket_span [%s]", text, wire.FormatDuration(span))
+		case d > maxCheckedBuckets*span:
+			return refuse("delayed_data_check_config: check_window [%s] is more than %d times the bucket_span [%s]", text, maxCheckedBuckets, wire.FormatDuration(span))
+		}
+	}
+	return nil
 }

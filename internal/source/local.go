@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"tidemark/internal/index"
 	"tidemark/internal/query"
 	"tidemark/wire"
@@ -51,7 +49,7 @@ func (l local) summary(ctx context.Context, f *wire.Datafeed, timeField string, 
 	return n, first, last, nil
 }
 
-func (l local) documents(ctx context.Context, f *wire.Datafeed, timeField string, fromMs, toMs int64, visit func([]byte) error) error {
+func (l local) documents(ctx context.Context, f *wire.Datafeed, timeField string, fromMs, toMs int64, visit visitor) error {
 	q, err := within(f, timeField, fromMs, toMs)
 	if err != nil {
 		return err
@@ -61,22 +59,18 @@ func (l local) documents(ctx context.Context, f *wire.Datafeed, timeField string
 		return err
 	}
 	for _, d := range s.Raw() {
-		if err := visit(d.Source); err != nil {
+		at, ok := query.Millis(d.Source, timeField)
+		if !ok {
+			continue
+		}
+		if err := visit(at, d.Source); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l local) aggregate(ctx context.Context, f *wire.Datafeed, timeField string, fromMs, toMs int64) (map[string]any, error) {
-	q, err := within(f, timeField, fromMs, toMs)
-	if err != nil {
-		return nil, err
-	}
-	var aggs any
-	if err := json.Unmarshal(f.Aggregations, &aggs); err != nil {
-		return nil, err
-	}
+func (l local) aggregate(ctx context.Context, f *wire.Datafeed, q, aggs any) (map[string]any, error) {
 	s, err := l.run(ctx, f, map[string]any{"size": 0.0, "query": q, "aggs": aggs}, false)
 	if err != nil {
 		return nil, err

@@ -1,10 +1,12 @@
 package source
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"strconv"
 
@@ -22,9 +24,20 @@ type searcher interface {
 	// last time among them.
 	summary(ctx context.Context, f *wire.Datafeed, timeField string, fromMs, toMs int64) (n, first, last int64, err error)
 	// documents calls visit with the documents of [fromMs, toMs) by time.
-	documents(ctx context.Context, f *wire.Datafeed, timeField string, fromMs, toMs int64, visit func(source []byte) error) error
-	// aggregate runs the datafeed's aggregations over [fromMs, toMs).
-	aggregate(ctx context.Context, f *wire.Datafeed, timeField string, fromMs, toMs int64) (map[string]any, error)
+	documents(ctx context.Context, f *wire.Datafeed, timeField string, fromMs, toMs int64, visit visitor) error
+	// aggregate runs aggregations over what a query finds.
+	aggregate(ctx context.Context, f *wire.Datafeed, q, aggs any) (map[string]any, error)
+}
+
+// visitor takes a document or a record with its time in milliseconds.
+type visitor func(ms int64, raw []byte) error
+
+// sizeOf is how many documents a datafeed's page has.
+func sizeOf(f *wire.Datafeed) int64 {
+	if f.ScrollSize != nil {
+		return *f.ScrollSize
+	}
+	return 1000
 }
 
 // within narrows a datafeed's query to a range of time.
@@ -54,8 +67,11 @@ func summaryBody(f *wire.Datafeed, timeField string, fromMs, toMs int64) (map[st
 // readSummary reads the answer to summaryBody.
 func readSummary(answer map[string]any) (n, first, last int64) {
 	hits, _ := answer["hits"].(map[string]any)
-	total, _ := hits["total"].(map[string]any)
-	n = int64(number(total["value"]))
+	total := hits["total"] // A number before version 7.
+	if o, isObject := total.(map[string]any); isObject {
+		total = o["value"]
+	}
+	n = int64(number(total))
 	aggs, _ := answer["aggregations"].(map[string]any)
 	one := func(name string) int64 {
 		a, _ := aggs[name].(map[string]any)
@@ -81,27 +97,73 @@ func number(v any) float64 {
 
 // records turns what a datafeed finds in [fromMs, toMs) into JSON objects, a line
 // each, in order of time: the fields the job analyzes, and its time in
-// milliseconds.
-func (s *Feeds) records(ctx context.Context, f *wire.Datafeed, j *job.FeedInfo, find searcher, fromMs, toMs int64, visit func([]byte) error) error {
+// milliseconds. visit gets each with its time; the line is valid during the call.
+func (s *Feeds) records(ctx context.Context, f *wire.Datafeed, j *job.FeedInfo, find searcher, fromMs, toMs int64, visit visitor) error {
 	if len(f.Aggregations) > 0 {
-		aggs, err := find.aggregate(ctx, f, j.TimeField, fromMs, toMs)
+		return s.summaries(ctx, f, j, find, fromMs, toMs, visit)
+	}
+	x := newExtractor(j)
+	return find.documents(ctx, f, j.TimeField, fromMs, toMs, func(ms int64, source []byte) error {
+		return visit(ms, x.line(ms, source))
+	})
+}
+
+// summaries are the records that a datafeed's aggregations make. A composite is
+// read a page after the other.
+func (s *Feeds) summaries(ctx context.Context, f *wire.Datafeed, j *job.FeedInfo, find searcher, fromMs, toMs int64, visit visitor) error {
+	q, err := within(f, j.TimeField, fromMs, toMs)
+	if err != nil {
+		return err
+	}
+	var aggs map[string]any
+	if err := json.Unmarshal(f.Aggregations, &aggs); err != nil {
+		return err
+	}
+	fl := newFlattener(j)
+	for {
+		answer, err := find.aggregate(ctx, f, q, aggs)
 		if err != nil {
 			return err
 		}
-		out, err := flatten(aggs, j)
-		if err != nil || len(out) == 0 {
+		if err := fl.walk(answer, map[string]any{}, 0); err != nil {
 			return err
 		}
-		return visit(out)
-	}
-	x := newExtractor(j)
-	return find.documents(ctx, f, j.TimeField, fromMs, toMs, func(source []byte) error {
-		line, ok := x.line(source)
-		if !ok {
-			return nil
+		more, err := nextPage(aggs, answer)
+		if err != nil {
+			return err
 		}
-		return visit(line)
-	})
+		if !more {
+			return fl.visit(visit)
+		}
+	}
+}
+
+// nextPage makes a composite ask for what follows an answer, and reports whether
+// there can be more.
+func nextPage(aggs, answer map[string]any) (more bool, err error) {
+	for name, v := range aggs { // order-free: there is one
+		a, _ := v.(map[string]any)
+		composite, _ := a["composite"].(map[string]any)
+		got, _ := answer[name].(map[string]any)
+		if list, _ := got["buckets"].([]any); composite == nil || got["after_key"] == nil || len(list) == 0 {
+			return false, nil
+		}
+		// As a client would send it: numbers have one type then.
+		raw, err := json.Marshal(got["after_key"], json.Deterministic(true))
+		if err != nil {
+			return false, err
+		}
+		var after any
+		if err := json.Unmarshal(raw, &after); err != nil {
+			return false, err
+		}
+		if reflect.DeepEqual(after, composite["after"]) {
+			return false, fmt.Errorf("aggregation [%s] does not go on behind %s", name, raw)
+		}
+		composite["after"] = after
+		return true, nil
+	}
+	return false, nil
 }
 
 // extractor takes a job's fields out of documents.
@@ -122,22 +184,17 @@ func newExtractor(j *job.FeedInfo) *extractor {
 	return x
 }
 
-// line is a document's record; ok is false if it has no time.
-func (x *extractor) line(source []byte) (line []byte, ok bool) {
-	at, ok := query.Millis(source, x.timeField)
-	if !ok {
-		return nil, false
-	}
+// line is a document's record.
+func (x *extractor) line(ms int64, source []byte) []byte {
 	out := append(x.out[:0], '{')
 	for _, name := range x.names {
 		if values := query.Values(source, name); len(values) > 0 {
-			out = append(appendField(out, name), values0(values)...)
-			out = append(out, ',')
+			out = append(appendValues(appendField(out, name), values), ',')
 		}
 	}
-	out = strconv.AppendInt(appendField(out, x.timeField), at, 10)
+	out = strconv.AppendInt(appendField(out, x.timeField), ms, 10)
 	x.out = append(out, '}', '\n')
-	return x.out, true
+	return x.out
 }
 
 func appendField(dst []byte, name string) []byte {
@@ -145,58 +202,28 @@ func appendField(dst []byte, name string) []byte {
 	return append(dst, ':')
 }
 
-// values0 writes a field's value, or the list of them.
-func values0(values []query.Value) []byte {
-	var b []byte
+// appendValues writes a field's value, or the list of them.
+func appendValues(dst []byte, values []query.Value) []byte {
+	if len(values) > 1 {
+		dst = append(dst, '[')
+	}
 	for i, v := range values {
 		if i > 0 {
-			b = append(b, ',')
+			dst = append(dst, ',')
 		}
 		switch v.Kind {
 		case query.Number:
-			b = strconv.AppendFloat(b, v.Num, 'g', -1, 64)
+			dst = strconv.AppendFloat(dst, v.Num, 'g', -1, 64)
 		case query.Bool:
-			b = append(b, v.Text...)
+			dst = append(dst, v.Text...)
 		default:
-			b, _ = jsontext.AppendQuote(b, v.Text)
+			dst, _ = jsontext.AppendQuote(dst, v.Text) // What was read is valid text.
 		}
 	}
 	if len(values) > 1 {
-		return append(append([]byte{'['}, b...), ']')
+		dst = append(dst, ']')
 	}
-	return b
-}
-
-// flatten turns aggregations into records: one for each innermost bucket, with the
-// values of the metrics and the keys on the way there.
-func flatten(aggs map[string]any, j *job.FeedInfo) ([]byte, error) {
-	fl := &flattener{timeField: j.TimeField, count: j.Job.AnalysisConfig.SummaryCountFieldName, wanted: map[string]bool{}}
-	for _, name := range j.Fields {
-		fl.wanted[name] = true
-	}
-	if err := fl.walk(aggs, map[string]any{}, 0); err != nil {
-		return nil, err
-	}
-	// Buckets stand in order of time on the outside only.
-	slices.SortStableFunc(fl.rows, func(a, b row) int {
-		switch {
-		case a.ms < b.ms:
-			return -1
-		case a.ms > b.ms:
-			return 1
-		}
-		return 0
-	})
-	var out bytes.Buffer
-	for _, r := range fl.rows {
-		raw, err := json.Marshal(r.fields, json.Deterministic(true))
-		if err != nil {
-			return nil, err
-		}
-		out.Write(raw)
-		out.WriteByte('\n')
-	}
-	return out.Bytes(), nil
+	return dst
 }
 
 type row struct {
@@ -204,81 +231,133 @@ type row struct {
 	fields map[string]any
 }
 
+// flattener turns aggregations into records: one for each innermost bucket, with
+// the values of the metrics and the keys on the way there.
 type flattener struct {
 	timeField, count string
 	wanted           map[string]bool
 	rows             []row
 }
 
-func (fl *flattener) walk(aggs, above map[string]any, count float64) error {
-	fields := make(map[string]any, len(above)+4)
-	for name, v := range above { // order-free: a copy
-		fields[name] = v
+func newFlattener(j *job.FeedInfo) *flattener {
+	fl := &flattener{timeField: j.TimeField, count: j.Job.AnalysisConfig.SummaryCountFieldName, wanted: map[string]bool{}}
+	for _, name := range j.Fields {
+		fl.wanted[name] = true
 	}
-	inner, innerName := []any(nil), ""
-	for name, v := range aggs { // order-free: each member is its own
-		a, _ := v.(map[string]any)
-		switch list, isBuckets := a["buckets"].([]any); {
-		case isBuckets && innerName != "":
-			return fmt.Errorf("aggregations [%s] and [%s] stand side by side; only one may have buckets on a level", innerName, name)
-		case isBuckets:
-			inner, innerName = list, name
-		case name == fl.timeField:
-			fields[name] = int64(number(a["value"]))
-		case a["value"] != nil && fl.wanted[name]:
-			fields[name] = a["value"]
-		case a["values"] != nil && fl.wanted[name]:
-			values, _ := a["values"].(map[string]any)
-			for _, p := range values { // order-free: percentiles with one percent
-				fields[name] = p
-			}
+	return fl
+}
+
+// visit passes the records on by time: buckets stand in that order on the outside
+// only.
+func (fl *flattener) visit(visit visitor) error {
+	slices.SortStableFunc(fl.rows, func(a, b row) int { return cmp.Compare(a.ms, b.ms) })
+	for _, r := range fl.rows {
+		raw, err := json.Marshal(r.fields, json.Deterministic(true))
+		if err != nil {
+			return err
 		}
-	}
-	if innerName == "" {
-		return fl.add(fields, count)
-	}
-	for _, v := range inner {
-		b, _ := v.(map[string]any)
-		below := make(map[string]any, len(fields)+1)
-		for name, v := range fields { // order-free: a copy
-			below[name] = v
-		}
-		if key, isComposite := b["key"].(map[string]any); isComposite {
-			for name, v := range key { // order-free: a copy
-				if fl.wanted[name] {
-					below[name] = v
-				}
-			}
-		} else if fl.wanted[innerName] {
-			below[innerName] = b["key"]
-		}
-		n := number(b["doc_count"])
-		if n == 0 {
-			continue
-		}
-		aggs := map[string]any{}
-		for name, v := range b { // order-free: a copy
-			if _, isAgg := v.(map[string]any); isAgg && name != "key" {
-				aggs[name] = v
-			}
-		}
-		if err := fl.walk(aggs, below, n); err != nil {
+		if err := visit(r.ms, append(raw, '\n')); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (fl *flattener) add(fields map[string]any, count float64) error {
+// level is what stands side by side in an answer: values, and at most one
+// aggregation with buckets.
+type level struct {
+	fields  map[string]any
+	name    string
+	buckets []any
+}
+
+// read takes one level apart. Aggregations with a single bucket, such as filter,
+// add what is in them.
+func (fl *flattener) read(aggs map[string]any, l *level) error {
+	for name, v := range aggs { // order-free: each member is its own
+		a, isAgg := v.(map[string]any)
+		if !isAgg || name == "key" {
+			continue
+		}
+		list, isBuckets := a["buckets"].([]any)
+		values, isMany := a["values"].(map[string]any)
+		place, isPlace := a["location"].(map[string]any)
+		value, isValue := a["value"]
+		switch {
+		case isBuckets && l.name != "":
+			return fmt.Errorf("aggregations [%s] and [%s] stand side by side; only one may have buckets on a level", min(name, l.name), max(name, l.name))
+		case isBuckets:
+			l.name, l.buckets = name, list
+		case a["buckets"] != nil:
+			return fmt.Errorf("aggregation [%s] has named buckets, which make no records; use terms", name)
+		case name == fl.timeField && isValue && value != nil:
+			l.fields[name] = int64(number(value))
+		case isValue:
+			if fl.wanted[name] && value != nil {
+				l.fields[name] = value
+			}
+		case isMany && len(values) > 1:
+			return fmt.Errorf("aggregation [%s] has %d percentiles; a record's field takes one", name, len(values))
+		case isMany:
+			for _, p := range values { // order-free: there is one
+				if fl.wanted[name] && p != nil {
+					l.fields[name] = p
+				}
+			}
+		case isPlace:
+			if fl.wanted[name] {
+				l.fields[name] = fmt.Sprintf("%v,%v", place["lat"], place["lon"])
+			}
+		case a["doc_count"] != nil:
+			if err := fl.read(a, l); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (fl *flattener) walk(aggs, above map[string]any, count float64) error {
+	l := &level{fields: maps.Clone(above)}
+	if err := fl.read(aggs, l); err != nil {
+		return err
+	}
+	if l.name == "" {
+		fl.add(l.fields, count)
+		return nil
+	}
+	for _, v := range l.buckets {
+		b, _ := v.(map[string]any)
+		n := number(b["doc_count"])
+		if n == 0 {
+			continue
+		}
+		below := maps.Clone(l.fields)
+		if keys, isComposite := b["key"].(map[string]any); isComposite {
+			for name, v := range keys { // order-free: a copy
+				if fl.wanted[name] && v != nil {
+					below[name] = v
+				}
+			}
+		} else if fl.wanted[l.name] {
+			below[l.name] = b["key"]
+		}
+		if err := fl.walk(b, below, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (fl *flattener) add(fields map[string]any, count float64) {
 	ms, ok := fields[fl.timeField].(int64)
 	if !ok {
-		return nil
+		return
 	}
 	if _, has := fields[fl.count]; !has && fl.count != "" {
 		fields[fl.count] = count
 	}
 	fl.rows = append(fl.rows, row{ms: ms, fields: fields})
-	return nil
 }
 
 // bucketOf is a bucket result's start and number of events.
@@ -290,8 +369,4 @@ func bucketOf(doc []byte) (startMs, events int64) {
 		events = int64(v.Num)
 	}
 	return startMs, events
-}
-
-func lateText(n, latestMs int64) string {
-	return fmt.Sprintf("Datafeed has missed %d documents that came later than query_delay allows; the latest bucket with missing data is [%s]. Consider a larger query_delay", n, wire.FormatTime(latestMs))
 }

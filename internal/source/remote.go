@@ -1,108 +1,19 @@
 package source
 
 import (
-	"bytes"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"tidemark/internal/query"
 	"tidemark/wire"
 )
-
-// Remote is a search cluster somewhere else, asked over HTTP.
-type Remote struct {
-	name   string
-	base   *url.URL
-	header string
-	client *http.Client
-	// refused are addresses that are this server's own.
-	refused []netip.AddrPort
-}
-
-// maxAnswer bounds one answer of a remote.
-const maxAnswer = 256 << 20
-
-// NewRemote reads a cluster's address: http(s)://[user:password@]host[:port][/path].
-// key, unless empty, is an API key as "id:key" or already encoded. own are the
-// addresses that the server itself listens on: asking itself is refused.
-func NewRemote(name, address, key string, own []netip.AddrPort) (*Remote, error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("remote %q: %q is no address; give http://host:port or https://host:port", name, address)
-	}
-	r := &Remote{name: name, base: u, refused: own}
-	switch {
-	case key != "" && strings.Contains(key, ":"):
-		r.header = "ApiKey " + base64.StdEncoding.EncodeToString([]byte(key))
-	case key != "":
-		r.header = "ApiKey " + key
-	case u.User != nil:
-		password, _ := u.User.Password()
-		r.header = "Basic " + base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password))
-	}
-	u.User = nil
-	r.client = &http.Client{
-		Timeout:   5 * time.Minute,
-		Transport: &http.Transport{DialContext: r.dial, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: 10 * time.Second, ForceAttemptHTTP2: true},
-		// A redirect would lead to an address that nobody named.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	return r, nil
-}
-
-// dial resolves a name once, and connects to the address that was checked.
-func (r *Remote) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, err
-	}
-	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil {
-		return nil, err
-	}
-	var failed error
-	for _, ip := range found {
-		at, err := netip.ParseAddrPort(net.JoinHostPort(ip.Unmap().String(), port))
-		if err != nil {
-			return nil, err
-		}
-		if err := r.check(at); err != nil {
-			failed = err
-			continue
-		}
-		conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, network, at.String())
-		if err == nil {
-			return conn, nil
-		}
-		failed = err
-	}
-	return nil, failed
-}
-
-// check refuses addresses that no data comes from: of the link (where clouds keep
-// their metadata), of everybody, and the server's own.
-func (r *Remote) check(at netip.AddrPort) error {
-	ip := at.Addr()
-	own := false
-	for _, a := range r.refused {
-		own = own || a.Port() == at.Port() && (a.Addr() == ip || a.Addr().IsUnspecified() && ip.IsLoopback())
-	}
-	if own || ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() || ip == netip.MustParseAddr("fd00:ec2::254") {
-		return fmt.Errorf("the address %s of remote [%s] is refused: it is this server's own, of the link, or no host's", at, r.name)
-	}
-	return nil
-}
 
 // indices are a datafeed's, without the cluster's name.
 func (r *Remote) indices(f *wire.Datafeed) string {
@@ -110,54 +21,7 @@ func (r *Remote) indices(f *wire.Datafeed) string {
 	for i, name := range f.Indices {
 		list[i] = strings.TrimPrefix(name, r.name+":")
 	}
-	return strings.Join(list, ",")
-}
-
-// statusError is an answer that is no success.
-type statusError struct {
-	status int
-	text   string
-}
-
-func (e *statusError) Error() string { return e.text }
-
-// Call sends one request and reads its answer.
-func (r *Remote) Call(ctx context.Context, method, path string, body, out any) error {
-	var content io.Reader
-	if body != nil {
-		raw, err := json.Marshal(body)
-		if err != nil {
-			return err
-		}
-		content = bytes.NewReader(raw)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(r.base.String(), "/")+path, content)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Accept", "application/json")
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	if r.header != "" {
-		req.Header.Set("Authorization", r.header)
-	}
-	resp, err := r.client.Do(req)
-	if err != nil {
-		return fmt.Errorf("remote [%s]: %w", r.name, err)
-	}
-	defer func() { _ = resp.Body.Close() }() // What matters was read.
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil {
-		return fmt.Errorf("remote [%s]: %w", r.name, err)
-	}
-	if resp.StatusCode >= 300 {
-		return &statusError{resp.StatusCode, fmt.Sprintf("remote [%s] answered %s %s with %d: %s", r.name, method, path, resp.StatusCode, wire.Clip(string(raw)))}
-	}
-	if err := json.Unmarshal(raw, out); err != nil {
-		return fmt.Errorf("remote [%s] answered %s %s with what is no JSON of that kind: %w", r.name, method, path, err)
-	}
-	return nil
+	return url.PathEscape(strings.Join(list, ","))
 }
 
 // options are the query parameters of a datafeed's searches.
@@ -171,16 +35,59 @@ func options(f *wire.Datafeed) string {
 }
 
 func (r *Remote) searchPath(f *wire.Datafeed) string {
-	return "/" + url.PathEscape(r.indices(f)) + "/_search?" + options(f)
+	return "/" + r.indices(f) + "/_search?" + options(f)
 }
 
 // found maps the answer of a missing index to ours.
 func found(err error, f *wire.Datafeed) error {
 	var s *statusError
-	if errors.As(err, &s) && s.status == http.StatusNotFound {
+	if errors.As(err, &s) && s.status == http.StatusNotFound && (s.kind == "" || s.kind == string(wire.TypeIndexNotFound)) {
 		return &wire.Refusal{Status: 404, Type: wire.TypeIndexNotFound, Reason: "no such index [" + wire.Clip(strings.Join(f.Indices, ",")) + "]"}
 	}
 	return err
+}
+
+// whole is what tells that an answer has all there is.
+type whole struct {
+	TimedOut bool `json:"timed_out"`
+	Shards   struct {
+		Total    int64          `json:"total"`
+		Failed   int64          `json:"failed"`
+		Failures jsontext.Value `json:"failures"`
+	} `json:"_shards"`
+	Clusters struct {
+		Skipped int64 `json:"skipped"`
+	} `json:"_clusters"`
+}
+
+// check refuses an answer with parts missing: its documents would be lost.
+func (w *whole) check(r *Remote) error {
+	switch {
+	case w.TimedOut:
+		return fmt.Errorf("a search of remote [%s] timed out there; it is repeated, because its answer has parts missing", r.name)
+	case w.Shards.Failed > 0:
+		return fmt.Errorf("a search of remote [%s] failed on %d of %d shards; it is repeated, because its answer has parts missing: %s",
+			r.name, w.Shards.Failed, w.Shards.Total, wire.Clip(string(w.Shards.Failures)))
+	case w.Clusters.Skipped > 0:
+		return fmt.Errorf("a search of remote [%s] left out %d clusters; it is repeated, because its answer has parts missing", r.name, w.Clusters.Skipped)
+	}
+	return nil
+}
+
+// search sends a search whose answer is the whole of it.
+func (r *Remote) search(ctx context.Context, f *wire.Datafeed, body, out any) error {
+	var raw jsontext.Value
+	if err := r.call(ctx, http.MethodPost, r.searchPath(f), body, &raw); err != nil {
+		return found(err, f)
+	}
+	var w whole
+	if err := json.Unmarshal(raw, &w); err != nil {
+		return err
+	}
+	if err := w.check(r); err != nil {
+		return err
+	}
+	return json.Unmarshal(raw, out)
 }
 
 func (r *Remote) summary(ctx context.Context, f *wire.Datafeed, timeField string, fromMs, toMs int64) (n, first, last int64, err error) {
@@ -189,33 +96,29 @@ func (r *Remote) summary(ctx context.Context, f *wire.Datafeed, timeField string
 		return 0, 0, 0, err
 	}
 	var answer map[string]any
-	if err := r.Call(ctx, http.MethodPost, r.searchPath(f), body, &answer); err != nil {
-		return 0, 0, 0, found(err, f)
+	if err := r.search(ctx, f, body, &answer); err != nil {
+		return 0, 0, 0, err
 	}
 	n, first, last = readSummary(answer)
 	return n, first, last, nil
 }
 
-func (r *Remote) aggregate(ctx context.Context, f *wire.Datafeed, timeField string, fromMs, toMs int64) (map[string]any, error) {
-	q, err := within(f, timeField, fromMs, toMs)
-	if err != nil {
-		return nil, err
-	}
+func (r *Remote) aggregate(ctx context.Context, f *wire.Datafeed, q, aggs any) (map[string]any, error) {
 	var answer struct {
 		Aggregations map[string]any `json:"aggregations"`
 	}
-	err = r.Call(ctx, http.MethodPost, r.searchPath(f), map[string]any{"size": 0, "query": q, "aggs": f.Aggregations}, &answer)
-	return answer.Aggregations, found(err, f)
+	return answer.Aggregations, r.search(ctx, f, map[string]any{"size": 0, "query": q, "aggs": aggs}, &answer)
 }
 
 // page is a page of hits.
 type page struct {
+	whole
 	PitID    string `json:"pit_id"`
 	ScrollID string `json:"_scroll_id"`
 	Hits     struct {
 		Hits []struct {
-			Source jsontext.Value `json:"_source"`
-			Sort   jsontext.Value `json:"sort"`
+			Source jsontext.Value   `json:"_source"`
+			Sort   []jsontext.Value `json:"sort"`
 		} `json:"hits"`
 	} `json:"hits"`
 }
@@ -223,84 +126,127 @@ type page struct {
 // keepAlive is how long a remote keeps a search open between pages.
 const keepAlive = "5m"
 
-func (r *Remote) documents(ctx context.Context, f *wire.Datafeed, timeField string, fromMs, toMs int64, visit func([]byte) error) error {
+func (r *Remote) documents(ctx context.Context, f *wire.Datafeed, timeField string, fromMs, toMs int64, visit visitor) error {
 	q, err := within(f, timeField, fromMs, toMs)
 	if err != nil {
 		return err
 	}
-	size := int64(1000)
-	if f.ScrollSize != nil {
-		size = *f.ScrollSize
-	}
-	body := map[string]any{"query": q, "size": size, "sort": []any{map[string]any{timeField: "asc"}}, "track_total_hits": false}
+	p := &pages{r: r, f: f, timeField: timeField, size: sizeOf(f), visit: visit,
+		body: map[string]any{"query": q, "size": sizeOf(f), "sort": []any{map[string]any{timeField: "asc"}}}}
 	var pit struct {
 		ID string `json:"id"`
 	}
-	err = r.Call(ctx, http.MethodPost, "/"+url.PathEscape(r.indices(f))+"/_pit?keep_alive="+keepAlive+"&"+options(f), nil, &pit)
+	err = r.call(ctx, http.MethodPost, "/"+r.indices(f)+"/_pit?keep_alive="+keepAlive+"&"+options(f), nil, &pit)
+	if err == nil && pit.ID != "" {
+		err = p.byPoint(ctx, pit.ID)
+	}
 	var s *statusError
-	switch {
-	case err == nil && pit.ID != "":
-		return r.pages(ctx, pit.ID, body, size, visit)
-	case errors.As(err, &s) && (s.status == 400 || s.status == 405):
-		// An older cluster knows no points in time.
-		return r.scroll(ctx, f, body, size, visit)
+	if errors.As(err, &s) && (s.status == http.StatusBadRequest || s.status == http.StatusMethodNotAllowed) && !p.begun {
+		// A cluster that knows no points in time, or not how to sort by them.
+		return p.byScroll(ctx)
 	}
 	return found(err, f)
 }
 
-// pages reads all pages of a point in time.
-func (r *Remote) pages(ctx context.Context, pit string, body map[string]any, size int64, visit func([]byte) error) error {
+// pages reads hits a page after the other.
+type pages struct {
+	r         *Remote
+	f         *wire.Datafeed
+	timeField string
+	size      int64
+	body      map[string]any
+	visit     visitor
+	// begun is true when the first page has come.
+	begun bool
+}
+
+// byPoint reads all pages of a point in time.
+func (p *pages) byPoint(ctx context.Context, pit string) error {
 	defer func() {
 		// It would end by itself.
-		_ = r.Call(context.WithoutCancel(ctx), http.MethodDelete, "/_pit", map[string]any{"id": pit}, &map[string]any{})
+		_ = p.r.once(context.WithoutCancel(ctx), http.MethodDelete, "/_pit", map[string]any{"id": pit}, &map[string]any{})
 	}()
+	body := map[string]any{"track_total_hits": false}
+	for name, v := range p.body { // order-free: a copy
+		body[name] = v
+	}
 	body["sort"] = append(body["sort"].([]any), map[string]any{"_shard_doc": "asc"})
 	for {
 		body["pit"] = map[string]any{"id": pit, "keep_alive": keepAlive}
-		var p page
-		if err := r.Call(ctx, http.MethodPost, "/_search", body, &p); err != nil {
+		var next page
+		if err := p.r.call(ctx, http.MethodPost, "/_search", body, &next); err != nil {
 			return err
 		}
-		if p.PitID != "" {
-			pit = p.PitID
+		if next.PitID != "" {
+			pit = next.PitID
 		}
-		for _, h := range p.Hits.Hits {
-			if err := visitSource(h.Source, visit); err != nil {
-				return err
-			}
+		if more, err := p.take(&next); err != nil || !more {
+			return err
 		}
-		if int64(len(p.Hits.Hits)) < size {
-			return nil
-		}
-		body["search_after"] = p.Hits.Hits[len(p.Hits.Hits)-1].Sort
+		body["search_after"] = next.Hits.Hits[len(next.Hits.Hits)-1].Sort
 	}
 }
 
-// scroll reads all pages of a scroll.
-func (r *Remote) scroll(ctx context.Context, f *wire.Datafeed, body map[string]any, size int64, visit func([]byte) error) error {
-	var p page
-	err := r.Call(ctx, http.MethodPost, r.searchPath(f)+"&scroll="+keepAlive, body, &p)
-	for ; err == nil; err = r.Call(ctx, http.MethodPost, "/_search/scroll", map[string]any{"scroll": keepAlive, "scroll_id": p.ScrollID}, &p) {
-		for _, h := range p.Hits.Hits {
-			if err := visitSource(h.Source, visit); err != nil {
-				return err
-			}
+// byScroll reads all pages of a scroll. A page is asked for once: the scroll moves
+// on even if its answer is lost.
+func (p *pages) byScroll(ctx context.Context) error {
+	next := &page{}
+	err := p.r.call(ctx, http.MethodPost, p.r.searchPath(p.f)+"&scroll="+keepAlive, p.body, next)
+	for err == nil {
+		id := next.ScrollID
+		var more bool
+		if more, err = p.take(next); err != nil || !more {
+			// It would end by itself.
+			_ = p.r.once(context.WithoutCancel(ctx), http.MethodDelete, "/_search/scroll", map[string]any{"scroll_id": id}, &map[string]any{})
+			return err
 		}
-		if int64(len(p.Hits.Hits)) < size {
-			_ = r.Call(context.WithoutCancel(ctx), http.MethodDelete, "/_search/scroll", map[string]any{"scroll_id": p.ScrollID}, &map[string]any{})
-			return nil
-		}
-		p.Hits.Hits = nil
+		next = &page{}
+		err = p.r.once(ctx, http.MethodPost, "/_search/scroll", map[string]any{"scroll": keepAlive, "scroll_id": id}, next)
 	}
-	return found(err, f)
+	return found(err, p.f)
 }
 
-// visitSource passes a document on in compact form.
-func visitSource(source jsontext.Value, visit func([]byte) error) error {
-	if err := source.Compact(); err != nil {
-		return err
+// take passes a page's documents on and reports whether there is another page.
+func (p *pages) take(next *page) (more bool, err error) {
+	p.begun = true
+	if err := next.check(p.r); err != nil {
+		return false, err
 	}
-	return visit(source)
+	for i := range next.Hits.Hits {
+		h := &next.Hits.Hits[i]
+		if err := h.Source.Compact(); err != nil {
+			return false, err
+		}
+		ms, ok := sortedAt(h.Sort)
+		if !ok {
+			if ms, ok = query.Millis(h.Source, p.timeField); !ok {
+				continue
+			}
+		}
+		if err := p.visit(ms, h.Source); err != nil {
+			return false, err
+		}
+	}
+	return int64(len(next.Hits.Hits)) >= p.size, nil
+}
+
+// latestMillis is the largest number that is milliseconds; above are nanoseconds.
+const latestMillis = 1e15
+
+// sortedAt is the time that a hit was sorted by. A cluster tells it in milliseconds
+// or nanoseconds, whatever the format in the document is.
+func sortedAt(sort []jsontext.Value) (int64, bool) {
+	if len(sort) == 0 || sort[0].Kind() != '0' {
+		return 0, false
+	}
+	var n float64
+	if json.Unmarshal(sort[0], &n) != nil {
+		return 0, false
+	}
+	if n > latestMillis {
+		n /= 1e6
+	}
+	return int64(n), true
 }
 
 // unknownRemote refuses every search.
@@ -314,10 +260,10 @@ func (u unknownRemote) summary(context.Context, *wire.Datafeed, string, int64, i
 	return 0, 0, 0, u.refuse()
 }
 
-func (u unknownRemote) documents(context.Context, *wire.Datafeed, string, int64, int64, func([]byte) error) error {
+func (u unknownRemote) documents(context.Context, *wire.Datafeed, string, int64, int64, visitor) error {
 	return u.refuse()
 }
 
-func (u unknownRemote) aggregate(context.Context, *wire.Datafeed, string, int64, int64) (map[string]any, error) {
+func (u unknownRemote) aggregate(context.Context, *wire.Datafeed, any, any) (map[string]any, error) {
 	return nil, u.refuse()
 }

@@ -3,12 +3,12 @@ package source
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"tidemark/engine/record"
 	"tidemark/internal/document"
 	"tidemark/internal/job"
-	"tidemark/internal/store"
 	"tidemark/wire"
 )
 
@@ -29,26 +29,42 @@ type run struct {
 	last     *wire.SearchInterval
 	trouble  string
 
-	conf    wire.Datafeed
-	find    searcher
-	pos     int64
-	empty   int64
+	conf wire.Datafeed
+	find searcher
+	info *job.FeedInfo
+	// interval is that of the aggregations in milliseconds, 0 without.
+	interval int64
+	// pos is up to where everything was delivered.
+	pos int64
+	// empty counts searches in a row that found nothing; seen: there was data, in
+	// this run or before.
+	empty int64
+	seen  bool
+	// late is what the last look for late data found, checked when it was.
+	late    lateness
 	checked time.Time
+	// told: it was said that documents come out of order.
+	told bool
 }
 
-// Waits of a run.
+// Waits and bounds of a run.
 const (
 	retryFrom = time.Second
 	retryTo   = time.Minute
 	// chunkPages is how many pages of documents an automatic chunk has.
 	chunkPages = 10
-	// checkEvery is how often late data is looked for.
-	checkEvery = 15 * time.Minute
+	// batchBytes is from what size on found records are handed to the job, with the
+	// position up to them.
+	batchBytes = 4 << 20
+	// emptyNoted is after how many searches without data it is said that there is
+	// none.
+	emptyNoted = 10
 )
 
 // launch starts a datafeed's run; Feeds.mu is held.
 func (s *Feeds) launch(f *feed) {
-	r := &run{s: s, f: f, span: *f.Running, done: make(chan struct{}), state: started, conf: f.Config, find: s.searcher(&f.Config)}
+	r := &run{s: s, f: f, span: *f.Running, done: make(chan struct{}), state: started, conf: f.Config, find: s.searcher(&f.Config),
+		interval: document.AggregationInterval(&f.Config).Milliseconds()}
 	r.ctx, r.cancel = context.WithCancel(s.ctx)
 	f.run = r
 	s.all.Go(r.work)
@@ -79,10 +95,10 @@ func (r *run) work() {
 	r.cancel()
 	if err != nil && !r.asked {
 		s.opt.Logger.Warn("a datafeed ended", "datafeed", r.conf.DatafeedID, "error", err)
-		s.opt.Note(r.conf.JobID, "error", "Datafeed ended: "+err.Error())
+		r.say("error", "Datafeed ended: "+err.Error())
 	}
 	if ended {
-		s.opt.Note(r.conf.JobID, "info", "Datafeed stopped")
+		r.say("info", "Datafeed stopped")
 	}
 	if finished {
 		if err := s.opt.Jobs.Close(context.WithoutCancel(r.ctx), r.conf.JobID, false, true, 0); err != nil {
@@ -91,37 +107,43 @@ func (r *run) work() {
 	}
 }
 
+// say records what an operator should see.
+func (r *run) say(level, message string) { r.s.opt.Note(r.conf.JobID, level, message) }
+
+// begin finds out where to go on: where the job's datafeed has come to, whatever
+// else the job was sent.
+func (r *run) begin() (err error) {
+	if r.info, err = r.s.opt.Jobs.FeedInfo(r.conf.JobID); err != nil {
+		return err
+	}
+	r.pos = max(r.span.StartMs, r.info.SourceMs)
+	r.seen = r.info.LatestRecordMs != record.NoTime
+	if r.info.SourceMs == 0 && r.seen {
+		r.pos = max(r.pos, r.info.LatestRecordMs+1)
+	}
+	return nil
+}
+
 // deliver searches until the end of the span, or until it is told to end. An
 // error is the job's: nothing can be delivered any more.
 func (r *run) deliver() (finished bool, err error) {
-	info, err := r.s.opt.Jobs.FeedInfo(r.conf.JobID)
-	if err != nil {
+	if err := r.begin(); err != nil {
 		return false, err
 	}
-	r.pos = max(r.span.StartMs, info.SourceMs)
-	if info.SourceMs == 0 && info.LatestRecordMs != record.NoTime {
-		r.pos = max(r.pos, info.LatestRecordMs+1)
-	}
-	frequency := document.FrequencyOf(&r.conf, time.Duration(info.SpanMs)*time.Millisecond)
+	frequency := document.FrequencyOf(&r.conf, time.Duration(r.info.SpanMs)*time.Millisecond)
 	delay, _ := wire.ParseDuration("query_delay", r.conf.QueryDelay) // Checked when it was put.
 	retry := retryFrom
-	for first := true; ; first = false {
-		to := r.s.opt.Clock().Add(-delay).UnixMilli()
-		last := r.span.HasEnd && r.span.EndMs <= to
-		if last {
-			to = r.span.EndMs
-		}
+	for first := true; ; {
+		to, last := r.until(r.s.opt.Clock().Add(-delay).UnixMilli())
 		if to > r.pos {
-			err := r.search(info, to, !first)
-			var refused *job.Error
+			err := r.search(to, !first)
 			switch {
 			case r.ctx.Err() != nil:
 				return false, nil
-			case errors.As(err, &refused) && refused.Fault != job.Busy && refused.Fault != job.Unavailable:
+			case fatal(err):
 				return false, err
 			case err != nil:
-				r.note(err.Error())
-				r.s.opt.Logger.Warn("a datafeed's search failed; it is tried again", "datafeed", r.conf.DatafeedID, "error", err)
+				r.troubled(err)
 				if !r.sleep(retry) {
 					return false, nil
 				}
@@ -129,55 +151,81 @@ func (r *run) deliver() (finished bool, err error) {
 				continue
 			}
 		}
-		r.note("")
+		r.recovered()
 		retry = retryFrom
 		if last {
 			return true, r.flush(0)
 		}
 		if !first && r.exhausted() {
-			r.s.opt.Note(r.conf.JobID, "info", "Datafeed has been stopped because its searches found nothing for as often as max_empty_searches says")
+			r.say("info", fmt.Sprintf("Datafeed stops: [%d] searches in a row have found nothing, and there was never any data", r.empty))
 			return true, nil
 		}
-		if err := r.settle(info, to, first); err != nil {
+		if err := r.settle(to, first); err != nil {
 			return false, err
 		}
 		if !r.sleep(frequency - time.Duration(r.s.opt.Clock().UnixMilli()%frequency.Milliseconds())*time.Millisecond) {
 			return false, nil
 		}
+		first = false
 	}
 }
 
+// fatal reports whether a refusal of the job ends the datafeed.
+func fatal(err error) bool {
+	var refused *job.Error
+	return errors.As(err, &refused) && refused.Fault != job.Busy && refused.Fault != job.Unavailable
+}
+
+// until is up to where to search when data is complete up to a time, and whether
+// this is the end. Aggregations end with a whole interval.
+func (r *run) until(completeMs int64) (toMs int64, last bool) {
+	if r.span.HasEnd && r.span.EndMs <= completeMs {
+		return r.span.EndMs, true
+	}
+	return r.floor(completeMs), false
+}
+
+// floor is the begin of the interval of the aggregations that a time lies in.
+func (r *run) floor(ms int64) int64 {
+	if r.interval > 0 {
+		return ms / r.interval * r.interval
+	}
+	return ms
+}
+
 // settle makes what was found visible and enters real time.
-func (r *run) settle(info *job.FeedInfo, to int64, first bool) error {
+func (r *run) settle(to int64, first bool) error {
 	r.s.mu.Lock()
 	r.realTime = !r.span.HasEnd
 	r.s.mu.Unlock()
-	advance := to / info.SpanMs * info.SpanMs
+	advance := to / r.info.SpanMs * r.info.SpanMs
 	if first {
 		advance = 0
 	}
 	if err := r.flush(advance); err != nil {
 		return err
 	}
-	if r.conf.DelayedDataCheckConfig.Enabled && r.s.opt.Clock().Sub(r.checked) >= checkEvery && !first {
+	if r.conf.DelayedDataCheckConfig.Enabled && !first && r.s.opt.Clock().Sub(r.checked) >= checkEvery {
 		r.checked = r.s.opt.Clock()
-		r.lookForLate(info)
+		r.lookForLate()
 	}
 	return nil
 }
 
 // flush shows interim results, and closes the buckets before advanceMs unless 0.
+// A job that is busy now is flushed after the next search.
 func (r *run) flush(advanceMs int64) error {
 	_, err := r.s.opt.Jobs.Flush(r.ctx, r.conf.JobID, job.Flush{CalcInterim: true, HasAdvance: advanceMs > 0, AdvanceMs: advanceMs})
-	if r.ctx.Err() != nil {
+	if r.ctx.Err() != nil || !fatal(err) {
 		return nil
 	}
 	return err
 }
 
-// exhausted reports whether so many searches in a row found nothing as allowed.
+// exhausted reports whether so many searches in a row found nothing as allowed to
+// a datafeed that never saw any data.
 func (r *run) exhausted() bool {
-	return !r.span.HasEnd && r.conf.MaxEmptySearches != nil && r.empty >= *r.conf.MaxEmptySearches
+	return !r.span.HasEnd && !r.seen && r.conf.MaxEmptySearches != nil && r.empty >= *r.conf.MaxEmptySearches
 }
 
 func (r *run) sleep(d time.Duration) bool {
@@ -189,19 +237,35 @@ func (r *run) sleep(d time.Duration) bool {
 	}
 }
 
-// note shows what keeps the datafeed from working, "" for nothing.
-func (r *run) note(trouble string) {
+// troubled shows what keeps the datafeed from working, and says it once.
+func (r *run) troubled(err error) {
 	r.s.mu.Lock()
-	defer r.s.mu.Unlock()
-	r.trouble = trouble
+	before := r.trouble
+	r.trouble = err.Error()
+	r.s.mu.Unlock()
+	if before == "" {
+		r.say("error", "Datafeed is encountering errors extracting data: "+err.Error())
+	}
+	r.s.opt.Logger.Warn("a datafeed's search failed; it is tried again", "datafeed", r.conf.DatafeedID, "error", err)
+}
+
+// recovered ends what troubled says.
+func (r *run) recovered() {
+	r.s.mu.Lock()
+	before := r.trouble
+	r.trouble = ""
+	r.s.mu.Unlock()
+	if before != "" {
+		r.say("info", "Datafeed has recovered data extraction and analysis")
+	}
 }
 
 // search delivers what lies in [pos, to), a chunk after the other. It ends early
 // if the run is told to end.
-func (r *run) search(info *job.FeedInfo, to int64, realTime bool) error {
+func (r *run) search(to int64, realTime bool) error {
 	found := int64(0)
 	for r.pos < to && r.ctx.Err() == nil {
-		from, chunk, err := r.chunk(info, to)
+		from, length, err := r.chunk(to)
 		if err != nil {
 			return err
 		}
@@ -209,101 +273,122 @@ func (r *run) search(info *job.FeedInfo, to int64, realTime bool) error {
 			r.pos = to
 			break
 		}
-		until := min(from+chunk, to)
-		n, err := r.one(info, from, until)
+		// Chunks of aggregations are cut between intervals.
+		until := min(max(r.floor(from+length), from+1), to)
+		n, err := r.one(from, until)
 		if err != nil {
 			return err
 		}
 		found += n
 		r.pos = until
 	}
+	r.count(found, realTime)
+	return nil
+}
+
+// count follows how many searches in a row have found nothing.
+func (r *run) count(found int64, realTime bool) {
+	switch {
+	case found > 0 && r.empty >= emptyNoted:
+		r.say("info", "Datafeed has started retrieving data again")
+	case found == 0 && realTime && r.empty+1 == emptyNoted:
+		r.say("warning", "Datafeed has been retrieving no data for a while")
+	}
+	r.seen = r.seen || found > 0
 	if realTime && found == 0 {
 		r.empty++
 	} else {
 		r.empty = 0
 	}
-	return nil
 }
 
 // chunk is where the next documents begin and how much time to ask for at once.
-func (r *run) chunk(info *job.FeedInfo, to int64) (from, length int64, err error) {
-	switch r.conf.ChunkingConfig.Mode {
-	case "off":
+func (r *run) chunk(to int64) (from, length int64, err error) {
+	mode := r.conf.ChunkingConfig.Mode
+	if _, embedded := r.find.(local); embedded && mode == "off" {
+		// The embedded index sorts what it finds in memory.
+		mode = "auto"
+	}
+	if mode == "off" {
 		return r.pos, to - r.pos, nil
-	case "manual":
+	}
+	n, first, last, err := r.find.summary(r.ctx, &r.conf, r.info.TimeField, r.pos, to)
+	if err != nil || n == 0 {
+		return to, 0, err
+	}
+	if mode == "manual" {
 		d, err := wire.ParseDuration("time_span", r.conf.ChunkingConfig.TimeSpan)
 		if err != nil {
 			return 0, 0, err
 		}
-		n, first, _, err := r.find.summary(r.ctx, &r.conf, info.TimeField, r.pos, to)
-		if err != nil || n == 0 {
-			return to, 0, err
-		}
-		length = max(d.Milliseconds(), 1)
+		length = max(d.Milliseconds(), r.interval, 1)
 		return r.pos + (first-r.pos)/length*length, length, nil
 	}
-	n, first, last, err := r.find.summary(r.ctx, &r.conf, info.TimeField, r.pos, to)
-	if err != nil || n == 0 {
-		return to, 0, err
-	}
-	size := int64(1000)
-	if r.conf.ScrollSize != nil {
-		size = *r.conf.ScrollSize
-	}
-	chunks := max(n/(chunkPages*size), 1)
-	return first, max((last-first)/chunks+1, 1), nil
+	chunks := max(n/(chunkPages*sizeOf(&r.conf)), 1)
+	return max(r.floor(first), r.pos), max((last-first)/chunks+1, r.interval, 1), nil
 }
 
-// one delivers the documents of [from, until) together with the position.
-func (r *run) one(info *job.FeedInfo, from, until int64) (int64, error) {
-	began := time.Now()
-	var all []byte
-	err := r.s.records(r.ctx, &r.conf, info, r.find, from, until, func(raw []byte) error {
-		all = append(all, raw...)
+// one delivers the records of [from, until), each part of them together with the
+// position behind it.
+func (r *run) one(from, until int64) (found int64, err error) {
+	began, feeding := time.Now(), time.Duration(0)
+	var part []byte
+	latest := from
+	hand := func(positionMs int64) error {
+		if len(part) == 0 {
+			return nil
+		}
+		start := time.Now()
+		n, err := r.feed(part, positionMs)
+		feeding += time.Since(start)
+		found, part = found+n, part[:0]
+		return err
+	}
+	err = r.s.records(r.ctx, &r.conf, r.info, r.find, from, until, func(ms int64, raw []byte) error {
+		// A position is a time: records of one time stay together.
+		if len(part) >= batchBytes && ms > latest && r.interval == 0 {
+			if err := hand(ms); err != nil {
+				return err
+			}
+		}
+		latest = max(latest, ms)
+		part = append(part, raw...)
 		return nil
 	})
-	took := float64(time.Since(began).Microseconds()) / 1000
-	r.s.mu.Lock()
-	t := &r.f.Timing
-	t.SearchCount++
-	t.TotalSearchTimeMs += took
-	perHour := took * 3_600_000 / float64(until-from)
-	t.ExponentialAveragePerHourMs += (perHour - t.ExponentialAveragePerHourMs) / float64(min(t.SearchCount, 20))
-	r.last = &wire.SearchInterval{StartMs: from, EndMs: until}
-	r.s.mu.Unlock()
-	if err != nil || len(all) == 0 {
-		return 0, err
+	if err == nil {
+		err = hand(until)
 	}
-	counts, err := r.s.opt.Jobs.Feed(r.ctx, r.conf.JobID, all, until)
-	if counts.OutOfOrder > 0 {
-		r.s.opt.Note(r.conf.JobID, "warning", "Datafeed found documents older than the job takes any more; they count as out of order")
-	}
-	return counts.InputRecords, err
+	r.measure(from, until, time.Since(began)-feeding)
+	return found, err
 }
 
-// lookForLate compares the documents of final buckets with what the job has seen.
-func (r *run) lookForLate(info *job.FeedInfo) {
-	window := max(2*time.Hour.Milliseconds(), 8*info.SpanMs)
-	if d, err := wire.ParseDuration("check_window", r.conf.DelayedDataCheckConfig.CheckWindow); err == nil && d > 0 {
-		window = d.Milliseconds()
+// feed hands records to the job. Once begun it is waited for, so that whoever
+// comes next finds the position behind them.
+func (r *run) feed(part []byte, positionMs int64) (int64, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
 	}
-	end := r.pos / info.SpanMs * info.SpanMs
-	page, err := r.s.opt.Jobs.Buckets(r.ctx, r.conf.JobID, store.Query{StartMs: end - window, EndMs: end, HasStart: true, HasEnd: true, ExcludeInterim: true, Size: 1000})
+	counts, err := r.s.opt.Jobs.Feed(context.WithoutCancel(r.ctx), r.conf.JobID, part, positionMs)
 	if err != nil {
-		return
+		return 0, err
 	}
-	var late, latest int64
-	for _, doc := range page.Docs {
-		start, events := bucketOf(doc)
-		n, _, _, err := r.find.summary(r.ctx, &r.conf, info.TimeField, start, start+info.SpanMs)
-		if err != nil {
-			return
-		}
-		if n > events {
-			late, latest = late+n-events, start
-		}
+	r.pos = positionMs
+	if counts.OutOfOrder > 0 && !r.told {
+		r.told = true
+		r.say("warning", fmt.Sprintf("Datafeed found [%d] documents before [%s] that are older than the job takes any more; these and further ones count as out of order", counts.OutOfOrder, wire.FormatTime(positionMs)))
 	}
-	if late > 0 {
-		r.s.opt.Note(r.conf.JobID, "warning", lateText(late, latest))
-	}
+	return counts.InputRecords, nil
+}
+
+// measure counts a search that took so long.
+func (r *run) measure(from, until int64, took time.Duration) {
+	ms := float64(took.Microseconds()) / 1000
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	t := &r.f.Timing
+	t.SearchCount++
+	t.TotalSearchTimeMs += ms
+	perHour := ms * float64(time.Hour.Milliseconds()) / float64(until-from)
+	t.ExponentialAveragePerHourMs += (perHour - t.ExponentialAveragePerHourMs) / float64(min(t.SearchCount, 20))
+	r.last = &wire.SearchInterval{StartMs: from, EndMs: until}
 }

@@ -4,7 +4,9 @@
 package source
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -19,6 +21,7 @@ import (
 	"tidemark/internal/index"
 	"tidemark/internal/job"
 	"tidemark/internal/match"
+	"tidemark/internal/query"
 	"tidemark/internal/store"
 	"tidemark/wire"
 )
@@ -155,6 +158,9 @@ func (s *Feeds) Put(ctx context.Context, f *wire.Datafeed) (*wire.Datafeed, erro
 	if err := document.FinishDatafeed(f, info.Job); err != nil {
 		return nil, err
 	}
+	if err := s.check(f); err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.feeds[f.DatafeedID] != nil {
@@ -271,6 +277,9 @@ func (s *Feeds) Update(ctx context.Context, id string, c *document.DatafeedChang
 	if err := document.FinishDatafeed(changed, info.Job); err != nil {
 		return nil, err
 	}
+	if err := s.check(changed); err != nil {
+		return nil, err
+	}
 	next := &feed{stored: stored{Config: *changed, Timing: f.Timing}}
 	if err := s.save(ctx, next); err != nil {
 		return nil, err
@@ -304,6 +313,34 @@ func (s *Feeds) Delete(ctx context.Context, id string, force bool) error {
 	return nil
 }
 
+// check refuses indices of several clusters, and searches that the embedded index
+// cannot make. What another cluster takes is its matter.
+func (s *Feeds) check(f *wire.Datafeed) error {
+	first, _, remote := strings.Cut(f.Indices[0], ":")
+	for _, name := range f.Indices {
+		if cluster, _, has := strings.Cut(name, ":"); has != remote || has && cluster != first {
+			return wire.Refuse(wire.TypeIllegalArgument, "datafeed [%s] names indices of several clusters [%s]; one datafeed searches one, make another job for the others",
+				f.DatafeedID, wire.Clip(strings.Join(f.Indices, ",")))
+		}
+	}
+	if remote {
+		return nil
+	}
+	body := map[string]any{"size": 0.0}
+	for name, raw := range map[string]jsontext.Value{"query": f.Query, "aggs": f.Aggregations} { // order-free: each is its own
+		var v any
+		if len(raw) == 0 {
+			continue
+		}
+		if err := json.Unmarshal(raw, &v); err != nil {
+			return wire.Refuse(wire.TypeParse, "the %s of datafeed [%s] cannot be read: %v", name, f.DatafeedID, err)
+		}
+		body[name] = v
+	}
+	_, err := query.New(body, s.opt.Clock())
+	return err
+}
+
 // Start lets a datafeed search from startMs on (0: from the first document, or
 // where it stopped), until endMs if hasEnd.
 func (s *Feeds) Start(ctx context.Context, id string, startMs int64, hasEnd bool, endMs int64) error {
@@ -312,6 +349,9 @@ func (s *Feeds) Start(ctx context.Context, id string, startMs int64, hasEnd bool
 	f := s.feeds[id]
 	if f == nil {
 		return missing(id)
+	}
+	if s.opt.Jobs.UpgradeMode() {
+		return &wire.Refusal{Status: 429, Type: wire.TypeStatus, Reason: "Cannot perform cluster:admin/xpack/ml/datafeed/start action while upgrade mode is enabled"}
 	}
 	if f.run != nil {
 		return conflict("cannot start datafeed [%s] because it has already been %s", id, f.run.state)
@@ -349,10 +389,18 @@ func untilText(hasEnd bool, endMs int64) string {
 
 // asBadRequest is why a datafeed cannot be started.
 func asBadRequest(err error, id string) error {
-	if r, ok := err.(*wire.Refusal); ok && r.Type == wire.TypeIndexNotFound {
-		return wire.Refuse(wire.TypeStatus, "datafeed [%s] cannot retrieve data because %s", id, r.Reason)
+	var refusal *wire.Refusal
+	var refused *refusedError
+	var status *statusError
+	switch {
+	case errors.As(err, &refusal) && refusal.Type != wire.TypeIndexNotFound:
+		return err
+	case errors.As(err, &refusal):
+		return wire.Refuse(wire.TypeStatus, "datafeed [%s] cannot retrieve data because %s", id, refusal.Reason)
+	case errors.As(err, &refused), errors.As(err, &status) && !status.passing():
+		return wire.Refuse(wire.TypeStatus, "datafeed [%s] cannot retrieve data because %v", id, err)
 	}
-	return err
+	return &wire.Refusal{Status: 503, Type: wire.TypeStatus, Reason: fmt.Sprintf("datafeed [%s] cannot retrieve data now because %v", id, err)}
 }
 
 // Stop ends the chosen datafeeds and waits for the batches in hand.
@@ -417,31 +465,37 @@ func (s *Feeds) Preview(ctx context.Context, f *wire.Datafeed, j *job.FeedInfo, 
 	var list []jsontext.Value
 	find := s.searcher(f)
 	_, first, last, err := find.summary(ctx, f, j.TimeField, startMs, endMs)
-	if err != nil || last < first {
-		return list, err
+	if err != nil {
+		return nil, asBadRequest(err, f.DatafeedID)
+	}
+	if last < first {
+		return list, nil
 	}
 	to := min(endMs, last+1)
-	err = s.records(ctx, f, j, find, first, to, func(raw []byte) error {
-		for line := range strings.SplitSeq(strings.TrimSpace(string(raw)), "\n") {
-			if len(list) < previewSize && line != "" {
-				list = append(list, jsontext.Value(line))
-			}
-		}
+	if len(f.Aggregations) > 0 {
+		// A histogram of years is not needed to show its beginning.
+		to = min(to, first+previewIntervals*document.AggregationInterval(f).Milliseconds())
+	}
+	err = s.records(ctx, f, j, find, first, to, func(_ int64, line []byte) error {
+		list = append(list, jsontext.Value(bytes.Clone(bytes.TrimSpace(line))))
 		if len(list) >= previewSize {
 			return errEnough
 		}
 		return nil
 	})
-	if err == errEnough {
-		err = nil
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, asBadRequest(err, f.DatafeedID)
 	}
-	return list, err
+	return list, nil
 }
 
-// previewSize is how many records a preview shows at most.
-const previewSize = 1000
+// A preview shows so many records at most, of so many intervals of aggregations.
+const (
+	previewSize      = 1000
+	previewIntervals = 1000
+)
 
-var errEnough = fmt.Errorf("enough")
+var errEnough = errors.New("enough")
 
 // searcher is who searches a datafeed's indices.
 func (s *Feeds) searcher(f *wire.Datafeed) searcher {
