@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,6 +41,10 @@ type rig struct {
 	notes *index.Notes
 	// remotes are for datafeeds.
 	remotes map[string]*source.Remote
+	// feedOpt has further options of datafeeds; said are what these told of jobs.
+	feedOpt source.Options
+	saidMu  sync.Mutex
+	said    []string
 	jobs    *job.Manager
 	// clock is the jobs' clock, nil the real one.
 	clock func() time.Time
@@ -77,7 +82,14 @@ func (r *rig) start() {
 	opt := r.opt
 	opt.Jobs, opt.Now, opt.NodeName = r.jobs, now, "node-1"
 	opt.Index = index.New(r.docs, r.jobs, now)
-	if r.feeds, err = source.New(ctx, source.Options{Jobs: r.jobs, Store: r.store, Index: opt.Index, Remotes: r.remotes}); err != nil {
+	feedOpt := r.feedOpt
+	feedOpt.Jobs, feedOpt.Store, feedOpt.Index, feedOpt.Remotes = r.jobs, r.store, opt.Index, r.remotes
+	feedOpt.Note = func(_, _, message string) {
+		r.saidMu.Lock()
+		defer r.saidMu.Unlock()
+		r.said = append(r.said, message)
+	}
+	if r.feeds, err = source.New(ctx, feedOpt); err != nil {
 		r.t.Fatal(err)
 	}
 	r.feeds.Resume()

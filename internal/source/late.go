@@ -13,8 +13,7 @@ import (
 	"tidemark/wire"
 )
 
-// checkEvery is how often data that came too late is looked for.
-const checkEvery = 15 * time.Minute
+const defaultCheckEvery = 15 * time.Minute
 
 // lateness is what was found to have come too late.
 type lateness struct{ documents, firstMs, lastMs int64 }

@@ -52,10 +52,8 @@ const (
 	retryFrom = time.Second
 	retryTo   = time.Minute
 	// chunkPages is how many pages of documents an automatic chunk has.
-	chunkPages = 10
-	// batchBytes is from what size on found records are handed to the job, with the
-	// position up to them.
-	batchBytes = 4 << 20
+	chunkPages        = 10
+	defaultBatchBytes = 4 << 20
 	// emptyNoted is after how many searches without data it is said that there is
 	// none.
 	emptyNoted = 10
@@ -205,7 +203,7 @@ func (r *run) settle(to int64, first bool) error {
 	if err := r.flush(advance); err != nil {
 		return err
 	}
-	if r.conf.DelayedDataCheckConfig.Enabled && !first && r.s.opt.Clock().Sub(r.checked) >= checkEvery {
+	if r.conf.DelayedDataCheckConfig.Enabled && !first && r.s.opt.Clock().Sub(r.checked) >= r.s.opt.CheckEvery {
 		r.checked = r.s.opt.Clock()
 		r.lookForLate()
 	}
@@ -263,11 +261,14 @@ func (r *run) recovered() {
 // search delivers what lies in [pos, to), a chunk after the other. It ends early
 // if the run is told to end.
 func (r *run) search(to int64, realTime bool) error {
-	found := int64(0)
+	found, length := int64(0), int64(0)
 	for r.pos < to && r.ctx.Err() == nil {
-		from, length, err := r.chunk(to)
-		if err != nil {
-			return err
+		from := r.pos
+		if length == 0 {
+			var err error
+			if from, length, err = r.chunk(to); err != nil {
+				return err
+			}
 		}
 		if from >= to {
 			r.pos = to
@@ -281,6 +282,9 @@ func (r *run) search(to int64, realTime bool) error {
 		}
 		found += n
 		r.pos = until
+		if n == 0 {
+			length = 0 // The next documents may be far away.
+		}
 	}
 	r.count(found, realTime)
 	return nil
@@ -346,7 +350,7 @@ func (r *run) one(from, until int64) (found int64, err error) {
 	}
 	err = r.s.records(r.ctx, &r.conf, r.info, r.find, from, until, func(ms int64, raw []byte) error {
 		// A position is a time: records of one time stay together.
-		if len(part) >= batchBytes && ms > latest && r.interval == 0 {
+		if len(part) >= r.s.opt.BatchBytes && ms > latest && r.interval == 0 {
 			if err := hand(ms); err != nil {
 				return err
 			}

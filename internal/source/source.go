@@ -5,6 +5,7 @@ package source
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,6 +50,11 @@ type Options struct {
 	// Note records what an operator should see of a job; level is info, warning or
 	// error. Nil: nothing is recorded.
 	Note func(jobID, level, message string)
+	// BatchBytes is from what size on found records are handed to the job, with the
+	// position up to them; 0: 4 MB. CheckEvery is how often data that came too late
+	// is looked for; 0: 15 minutes.
+	BatchBytes int
+	CheckEvery time.Duration
 }
 
 // Feeds are all datafeeds of a process. Their methods may be called from several
@@ -92,6 +98,8 @@ func New(ctx context.Context, opt Options) (*Feeds, error) {
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
+	opt.BatchBytes = cmp.Or(opt.BatchBytes, defaultBatchBytes)
+	opt.CheckEvery = cmp.Or(opt.CheckEvery, defaultCheckEvery)
 	if opt.Note == nil {
 		opt.Note = func(string, string, string) {}
 	}
