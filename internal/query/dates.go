@@ -1,7 +1,6 @@
 package query
 
 import (
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -159,64 +158,20 @@ func floorTo(t time.Time, unit string) (time.Time, bool) {
 	case "d", "1d", "day":
 		return time.Date(y, m, d, 0, 0, 0, 0, t.Location()), true
 	case "h", "H", "1h", "hour":
-		return t.Truncate(time.Hour), true
+		return truncated(t, time.Hour), true
 	case "m", "1m", "minute":
-		return t.Truncate(time.Minute), true
+		return truncated(t, time.Minute), true
 	case "s", "1s", "second":
-		return t.Truncate(time.Second), true
+		return truncated(t, time.Second), true
 	}
 	return t, false
 }
 
-// interval is the width of a histogram's buckets: a number of milliseconds, or
-// a unit of the calendar in a zone.
-type interval struct {
-	ms       float64
-	unit     string
-	zone     *time.Location
-	offsetMs float64
-}
-
-// floor is the start of the bucket that holds a time.
-func (v *interval) floor(ms float64) float64 {
-	ms -= v.offsetMs
-	if v.unit != "" {
-		at, _ := floorTo(time.UnixMilli(int64(ms)).In(v.zone), v.unit)
-		return float64(at.UnixMilli()) + v.offsetMs
-	}
-	var zone float64
-	if v.zone != nil && v.zone != time.UTC {
-		_, seconds := time.UnixMilli(int64(ms)).In(v.zone).Zone()
-		zone = float64(seconds) * 1000
-	}
-	return math.Floor((ms+zone)/v.ms)*v.ms - zone + v.offsetMs
-}
-
-// next is the start of the bucket after the one that starts at ms.
-func (v *interval) next(ms float64) float64 {
-	if v.unit == "" {
-		return ms + v.ms
-	}
-	at := time.UnixMilli(int64(ms - v.offsetMs)).In(v.zone)
-	switch v.unit[len(v.unit)-1] {
-	case 'y':
-		at = at.AddDate(1, 0, 0)
-	case 'q':
-		at = at.AddDate(0, 3, 0)
-	case 'M':
-		at = at.AddDate(0, 1, 0)
-	case 'w':
-		at = at.AddDate(0, 0, 7)
-	case 'd':
-		at = at.AddDate(0, 0, 1)
-	case 'h':
-		at = at.Add(time.Hour)
-	case 'm':
-		at = at.Add(time.Minute)
-	default:
-		at = at.Add(time.Second)
-	}
-	return float64(at.UnixMilli()) + v.offsetMs
+// truncated rounds down on the zone's clock, which may be off by half an hour.
+func truncated(t time.Time, to time.Duration) time.Time {
+	_, seconds := t.Zone()
+	offset := time.Duration(seconds) * time.Second
+	return t.Add(offset).Truncate(to).Add(-offset)
 }
 
 var longUnits = map[string]string{"year": "1y", "quarter": "1q", "month": "1M", "week": "1w", "day": "1d", "hour": "1h", "minute": "1m", "second": "1s"}

@@ -154,10 +154,12 @@ func (p *textQuery) clause(depth int) (matcher, error) {
 		p.rest = p.rest[1:]
 		return p.valueOf(name, depth)
 	}
-	if name == "" {
+	switch name {
+	case "":
 		return nil, p.broken("unexpected [%c]", p.peek())
-	}
-	if name == "*" {
+	case "AND", "OR", "NOT", "&&", "||":
+		return nil, p.broken("nothing to join by [%s]", name)
+	case "*":
 		return all, nil
 	}
 	return p.overFields(func(field string) (matcher, error) { return p.term(field, name, plain) }, name)
@@ -202,8 +204,11 @@ func (p *textQuery) valueOf(name string, depth int) (matcher, error) {
 	if text == "" {
 		return nil, p.broken("a value for [%s] is missing", wire.Clip(name))
 	}
-	if name == "_exists_" {
+	switch {
+	case name == "_exists_":
 		return p.c.has(text), nil
+	case name == "*" && text == "*":
+		return all, nil
 	}
 	return p.term(name, text, plain)
 }
