@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -57,17 +58,20 @@ func Read(status int, body io.ReadCloser, err error) (Answer, error) {
 	return Answer{Status: status, Body: raw}, err
 }
 
-// Serve builds the binary, runs it on an empty directory and returns its
-// address.
+// Serve runs the binary on an empty directory and returns its address. It
+// builds it, unless TIDEMARK_BINARY names one.
 func Serve(t *testing.T) string {
 	t.Helper()
 	_, here, _, _ := runtime.Caller(0)
 	root := filepath.Join(filepath.Dir(here), "..", "..", "..")
-	binary := filepath.Join(t.TempDir(), "tidemark")
-	build := exec.Command("go", "build", "-o", binary, "./cmd/tidemark")
-	build.Dir = root
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building the binary: %v\n%s", err, out)
+	binary := os.Getenv("TIDEMARK_BINARY")
+	if binary == "" {
+		binary = filepath.Join(t.TempDir(), "tidemark")
+		build := exec.Command("go", "build", "-o", binary, "./cmd/tidemark")
+		build.Dir = root
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("building the binary: %v\n%s", err, out)
+		}
 	}
 	probe, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -3,6 +3,7 @@ package v9
 
 import (
 	"context"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -19,6 +20,17 @@ func TestLife(t *testing.T) {
 		t.Fatal(err)
 	}
 	script.Run(t, &client{es})
+}
+
+// TestFlows leads every flow through the client's own request types.
+func TestFlows(t *testing.T) {
+	es, err := elasticsearch.NewClient(elasticsearch.Config{Addresses: []string{script.Serve(t)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	script.RunFlows(t, 9, script.Requests(kinds, func(ctx context.Context, request reflect.Value) (script.Answer, error) {
+		return read(request.Interface().(esapi.Request).Do(ctx, es))
+	}))
 }
 
 type client struct{ es *elasticsearch.Client }

@@ -1,0 +1,57 @@
+// Every flow through the unmodified official clients of majors 7, 8 and 9.
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { Client as Client7 } from 'client7'
+import { Client as Client8 } from 'client8'
+import { Client as Client9 } from 'client9'
+import { names, run } from './flow.js'
+import { clean, serve } from './serve.js'
+
+/** where newer clients take a body that is not an object of named members */
+const wholeBody = { 'ml.post_data': 'data', 'ml.validate_detector': 'detector', index: 'document', create: 'document', bulk: 'operations' }
+
+const method = (client, call) => call.split('.').reduce((owner, name) => {
+  const found = owner[name.replace(/_(\w)/g, (_, c) => c.toUpperCase())]
+  return typeof found === 'function' ? found.bind(owner) : found
+}, client)
+
+/** how each client is given parameters and gives its answer */
+const clients = {
+  7: { Client: Client7, params: (call, p) => p },
+  8: { Client: Client8, params: newer },
+  9: { Client: Client9, params: newer }
+}
+
+function newer(call, { body, ...rest }) {
+  if (body === undefined) return rest
+  return wholeBody[call] ? { ...rest, [wholeBody[call]]: body } : { ...rest, ...body }
+}
+
+after(clean)
+
+for (const [major, { Client, params }] of Object.entries(clients)) {
+  test(`JavaScript client, major ${major}`, async (t) => {
+    const server = await serve()
+    const client = new Client({ node: server.url, maxRetries: 0 })
+    const send = async (call, p) => {
+      try {
+        const answer = await method(client, call)(params(call, p), { meta: true })
+        return { status: answer.statusCode, body: answer.body }
+      } catch (e) {
+        if (!e.meta?.statusCode) throw e
+        return { status: e.meta.statusCode, body: e.meta.body }
+      }
+    }
+    try {
+      for (const name of names) {
+        await t.test(name, async () => {
+          const bad = await run(name, send, Number(major))
+          assert.equal(bad.length, 0, `${bad.length} steps were not as expected:\n${bad.join('\n')}`)
+        })
+      }
+    } finally {
+      await client.close()
+      await server.stop()
+    }
+  })
+}
