@@ -55,6 +55,8 @@ type Options struct {
 type Handler struct {
 	opt    Options
 	routes *routes
+	// description is the OpenAPI description of what is served.
+	description func() ([]byte, error)
 	// reading are the decompressed bytes of uploads that are being read.
 	reading atomic.Int64
 	// finished are tasks that were answered with.
@@ -81,7 +83,9 @@ func New(opt Options) *Handler {
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	return &Handler{opt: opt, routes: newRoutes(table())}
+	h := &Handler{opt: opt, routes: newRoutes(table())}
+	h.description = describeOnce(h.routes.rows)
+	return h
 }
 
 // ServeHTTP implements http.Handler.

@@ -43,7 +43,9 @@ func documentRoutes() (list []route) {
 	for _, method := range []string{"PUT", "POST"} {
 		list = append(list,
 			route{method: method, path: "/{index}/_doc/{id}", handle: writeDoc, query: writing},
-			route{method: method, path: "/{index}/_create/{id}", handle: writeDoc, query: writing})
+			route{method: method, path: "/{index}/_create/{id}", handle: writeDoc, query: writing},
+			// As clients before version 8 call it.
+			route{method: method, path: "/{index}/_doc/{id}/_create", handle: writeDoc, query: writing})
 	}
 	for _, method := range []string{"GET", "HEAD"} {
 		list = append(list,
@@ -166,7 +168,7 @@ func writeDoc(q *request) error {
 	}
 	op := docs.Op{Doc: doc}
 	switch kind := q.query.Get("op_type"); {
-	case kind == "create" || strings.Contains(q.URL.Path, "/_create/"):
+	case kind == "create" || strings.Contains(q.URL.Path, "/_create/") || strings.HasSuffix(q.URL.Path, "/_create"):
 		op.Kind = docs.Create
 	case kind != "" && kind != "index":
 		return wire.Refuse(wire.TypeIllegalArgument, "opType must be 'create' or 'index', found: [%s]", wire.Clip(kind))

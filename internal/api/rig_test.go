@@ -48,6 +48,8 @@ type rig struct {
 	jobs    *job.Manager
 	// clock is the jobs' clock, nil the real one.
 	clock func() time.Time
+	// foreign: a client has written results of its own.
+	foreign bool
 	*Handler
 }
 
@@ -151,6 +153,7 @@ func (r *rig) do(method, target, body string, headers ...string) *httptest.Respo
 	}
 	w := httptest.NewRecorder()
 	r.ServeHTTP(w, req)
+	r.checkAnswer(method, target, w)
 	return w
 }
 

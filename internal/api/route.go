@@ -123,6 +123,7 @@ func table() []route {
 	return append(all,
 		route{method: "GET", path: "/", handle: getRoot},
 		route{method: "HEAD", path: "/", handle: getRoot},
+		route{method: "GET", path: "/_tidemark/openapi.json", handle: getOpenAPI},
 	)
 }
 

@@ -39,7 +39,7 @@ func TestErrorTrace(t *testing.T) {
 func TestFilterPathIsCheap(t *testing.T) {
 	r := newRig(t, Options{})
 	deep := strings.Repeat(`{"a":`, 400) + "1" + strings.Repeat("}", 400)
-	r.must(201, "PUT", "/docs/_doc/1", deep)
+	r.must(200, "PUT", jobsPath+"j", `{"analysis_config":{"detectors":[{"function":"count"}]},"data_description":{},"custom_settings":`+deep+`}`)
 	paths := strings.TrimSuffix(strings.Repeat("**.a.", 16), ".")
-	contains(t, r.must(200, "GET", "/docs/_doc/1?filter_path="+paths+","+strings.Repeat("**.", 30)+"a", ""), `{"a":{"a":`)
+	contains(t, r.must(200, "GET", jobsPath+"j?filter_path="+paths+","+strings.Repeat("**.", 30)+"a", ""), `{"a":{"a":`)
 }

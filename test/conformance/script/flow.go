@@ -267,6 +267,9 @@ var lines = map[string]bool{"ml.post_data": true, "bulk": true}
 // API gives them: job_id is the field JobID.
 func Request(call string, request reflect.Value, params map[string]any) error {
 	for name, value := range params {
+		if name == "id" {
+			name = "document_id"
+		}
 		field := request.FieldByNameFunc(func(f string) bool {
 			return strings.EqualFold(strings.Trim(f, "_"), strings.ReplaceAll(name, "_", ""))
 		})
@@ -315,6 +318,10 @@ func set(field reflect.Value, value any) error {
 		*to = &v
 	case **int:
 		n, err := strconv.Atoi(text)
+		*to = &n
+		return err
+	case **int64:
+		n, err := strconv.ParseInt(text, 10, 64)
 		*to = &n
 		return err
 	case *bool:
