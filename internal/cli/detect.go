@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"tidemark/engine/result"
 	"tidemark/internal/detect"
@@ -35,6 +36,7 @@ type detectFlags struct {
 	failOn     float64
 	explain    bool
 	quiet      bool
+	sort       bool
 	sampleSize int
 }
 
@@ -44,7 +46,7 @@ func newDetect() *cobra.Command {
 		Use: "detect [FILE...]", Short: "Find anomalies in files or in a pipe, without a server",
 		Long: "Look at the first records of files (CSV or JSON, plain or gzip; stdin without a file), choose\n" +
 			"what to watch, say so, and print each anomaly as soon as its bucket is final. Several files\n" +
-			"are merged by time. With --rows a CSV file, or every one in a folder, is copied with two\n" +
+			"are merged by time; rows that are not in order of time are sorted. With --rows a CSV file, or every one in a folder, is copied with two\n" +
 			"more columns, anomaly_score and novelty_score, each computed from that row and earlier ones.\n\n" +
 			"Exit status: 0 done, 1 error, 2 wrong usage, 3 an anomaly reached --fail-on.",
 		Example: "  tidemark detect cpu.csv\n  kubectl logs web | tidemark detect --function count --format ndjson\n  tidemark detect --rows -o scored/ data/",
@@ -54,6 +56,7 @@ func newDetect() *cobra.Command {
 	flags.StringVar(&f.o.Split, "partition", "", "the same as --split")
 	flags.StringVar(&f.o.By, "by", "", "`field` whose values are judged within each split")
 	flags.StringVar(&f.o.Over, "over", "", "`field` whose values are compared with one another")
+	sourceFlags(flags, f)
 	flags.StringVar(&f.job, "job", "", "`file` with a job's configuration as JSON, instead of guessing")
 	flags.BoolVar(&f.rows, "rows", false, "copy each row and add its scores")
 	flags.StringVarP(&f.out, "output", "o", "", "`file` to write to, with --rows also a folder; stdout without it")
@@ -76,6 +79,12 @@ func newDetect() *cobra.Command {
 	return cmd
 }
 
+// sourceFlags are the flags of all commands that read files without a server.
+func sourceFlags(flags *pflag.FlagSet, f *detectFlags) {
+	flags.Var(&span{&f.o.Every}, "every", "how far apart records are that have no time, such as 5m")
+	flags.BoolVar(&f.sort, "sort", false, "sort all records by time first, in memory")
+}
+
 // runRows copies rows with their scores.
 func (f *detectFlags) runRows(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) error {
 	if len(args) > 1 {
@@ -86,23 +95,24 @@ func (f *detectFlags) runRows(ctx context.Context, args []string, in io.Reader, 
 	}
 	began := time.Now()
 	files, rows := 1, 0
+	say := func(format string, args ...any) { fmt.Fprintf(errs, "  - "+format+"\n", args...) }
 	var err error
 	switch {
 	case f.out == "" && (len(args) == 0 || args[0] == "-"):
-		rows, err = detect.Rows(in, out, "stdin", f.o)
+		rows, err = detect.Rows(in, out, "stdin", f.o, say)
 	case len(args) == 0 || args[0] == "-":
 		return usageError{errors.New("--output with --rows takes a file or folder to read")}
 	case f.out == "":
 		var source io.ReadCloser
-		if source, err = os.Open(args[0]); err != nil {
+		if source, err = openFile(in, args[0]); err != nil {
 			return err
 		}
 		defer source.Close()
-		rows, err = detect.Rows(source, out, args[0], f.o)
+		rows, err = detect.Rows(source, out, args[0], f.o, say)
 	default:
-		files, rows, err = detect.Tree(ctx, args[0], f.out, f.o)
+		files, rows, err = detect.Tree(ctx, args[0], f.out, f.o, say)
 	}
-	fmt.Fprintf(errs, "scored %s rows of %d files in %s\n", feed.Thousands(int64(rows)), files, time.Since(began).Round(time.Millisecond))
+	fmt.Fprintf(errs, "scored %s of %s in %s\n", count(int64(rows), "row", "rows"), count(int64(files), "file", "files"), time.Since(began).Round(time.Millisecond))
 	return err
 }
 
@@ -180,14 +190,22 @@ func (f *detectFlags) print(job *wire.Job, b *result.Bucket, top float64, w *ano
 }
 
 func (f *detectFlags) sumUp(errs io.Writer, run *detect.Run, printed int, took time.Duration) {
-	fmt.Fprintf(errs, "%s records in %s, %d anomalies of score %.0f and more", feed.Thousands(run.Records), took.Round(time.Millisecond), printed, f.minScore)
+	fmt.Fprintf(errs, "%s in %s, %s of score %.0f and more", count(run.Records, "record", "records"), took.Round(time.Millisecond), count(int64(printed), "anomaly", "anomalies"), f.minScore)
 	if run.Rejected > 0 {
-		fmt.Fprintf(errs, "; %s records left out: %s", feed.Thousands(run.Rejected), run.Reason)
+		fmt.Fprintf(errs, "; %s left out: %s", count(run.Rejected, "record", "records"), run.Reason)
 	}
 	if run.OutOfOrder > 0 {
-		fmt.Fprintf(errs, "; %s came too late: sort the input by time", feed.Thousands(run.OutOfOrder))
+		fmt.Fprintf(errs, "; %s came too late: --sort takes them in", feed.Thousands(run.OutOfOrder))
 	}
 	fmt.Fprintln(errs)
+}
+
+// count writes how many there are of something.
+func count(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return feed.Thousands(n) + " " + many
 }
 
 // records is a source whose first records may have been looked at already.
@@ -202,11 +220,18 @@ func (f *detectFlags) open(args []string, in io.Reader, errs io.Writer) (run *de
 	if len(args) == 1 && args[0] == "-" {
 		return f.openPipe(in, errs)
 	}
-	if run, err = f.choose(args[0], errs, func() (*guess.Guess, error) { return guessFrom(in, args[0], f.o) }); err != nil {
+	if f.o.Every > 0 && len(args) > 1 {
+		return nil, s, closeAll, usageError{errors.New("--every takes one file: records of several could not be merged")}
+	}
+	c := &choice{flags: f, name: args[0], errs: errs}
+	run, err = c.make(func() (*guess.Guess, error) { return guessFrom(in, args[0], f.o) })
+	if err != nil {
 		return nil, s, closeAll, err
 	}
-	s.Source, closeAll, err = openSource(&run.Job.DataDescription, args, in)
-	return run, s, closeAll, err
+	if s.Source, closeAll, err = openSource(&run.Job.DataDescription, args, in); err != nil {
+		return nil, s, closeAll, err
+	}
+	return run, s, closeAll, c.arrange(run, &s.Source, true)
 }
 
 // openPipe looks at the first records of a stream and gives them back.
@@ -220,13 +245,32 @@ func (f *detectFlags) openPipe(in io.Reader, errs io.Writer) (run *detect.Run, s
 	if size == 0 {
 		size = guess.SampleRecords
 	}
-	run, err = f.choose("stdin", errs, func() (*guess.Guess, error) { return guess.From(p.look(size), f.o) })
+	c := &choice{flags: f, name: "stdin", errs: errs}
+	look := p.look(size)
+	run, err = c.make(func() (*guess.Guess, error) {
+		g, err := fromNext(look, r, f.o)
+		look = p.looked()
+		return g, err
+	})
+	if err != nil {
+		return nil, s, p.close, err
+	}
 	s.Source, s.waiting = feed.Source{Next: p.next}, p.waiting
-	return run, s, p.close, err
+	return run, s, p.close, c.arrange(run, &s.Source, errors.Is(p.end, io.EOF))
 }
 
-// choose makes the job that --job names, or the guessed one.
-func (f *detectFlags) choose(name string, errs io.Writer, look func() (*guess.Guess, error)) (*detect.Run, error) {
+// choice is the job that is made for an input.
+type choice struct {
+	flags    *detectFlags
+	name     string
+	errs     io.Writer
+	unsorted bool
+}
+
+// make makes the job that --job names, or the guessed one, and says why. Records
+// without any time get one.
+func (c *choice) make(look func() (*guess.Guess, error)) (*detect.Run, error) {
+	f := c.flags
 	if f.job != "" {
 		raw, err := os.ReadFile(f.job)
 		if err != nil {
@@ -235,14 +279,41 @@ func (f *detectFlags) choose(name string, errs io.Writer, look func() (*guess.Gu
 		return detect.Parse(raw)
 	}
 	g, err := look()
+	if errors.Is(err, guess.ErrNoTime) && f.o.Every == 0 && f.o.TimeField == "" {
+		f.o.Every = time.Minute
+		g, err = look()
+		if err == nil && g.Watched[0].Function == "count" {
+			err = fmt.Errorf("%s: %w", c.name, guess.ErrNoTime) // There would be nothing to see.
+		}
+		if err == nil {
+			fmt.Fprintf(c.errs, "No field of %s holds times, so records count as a minute apart from 2000 on (--every says otherwise).\n", c.name)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(errs, "From the first %s records of %s:\n", feed.Thousands(int64(g.Records)), name)
+	c.unsorted = g.Unsorted
+	fmt.Fprintf(c.errs, "From the first %s of %s:\n", count(int64(g.Records), "record", "records"), c.name)
 	for _, reason := range g.Reasons {
-		fmt.Fprintf(errs, "  - %s\n", reason)
+		fmt.Fprintf(c.errs, "  - %s\n", reason)
 	}
 	return detect.New(g.Job())
+}
+
+// arrange gives records the times they lack, and sorts those that are not in order,
+// if all are there to be sorted.
+func (c *choice) arrange(run *detect.Run, s *feed.Source, ends bool) error {
+	f := c.flags
+	if f.o.Every > 0 && f.job == "" {
+		s.Next = guess.Evenly(s.Next, f.o.Every)
+	}
+	if !f.sort && !(c.unsorted && ends) {
+		return nil
+	}
+	if c.unsorted {
+		fmt.Fprintln(c.errs, "  - the records are not in order of time: all are read first and sorted")
+	}
+	return sortSource(&run.Job.DataDescription, s)
 }
 
 // anomalies writes anomaly records in one format.

@@ -46,7 +46,7 @@ func TestDetect(t *testing.T) {
 	if status != exitOK || strings.Count(out, "host web-1") != 1 || strings.Contains(out, "web-0") || !strings.Contains(out, "2026-01-10 05:00:00") || !strings.Contains(out, "probability") {
 		t.Errorf("status %d:\n%s%s", status, out, errs)
 	}
-	for _, want := range []string{`time is in "timestamp"`, `"cpu" holds numbers`, `"host" has 3 values`, "6,000 records", "1 anomalies of score 75"} {
+	for _, want := range []string{`time is in "timestamp"`, `"cpu" holds numbers`, `"host" has 3 values`, "6,000 records", "1 anomaly of score 75"} {
 		if !strings.Contains(errs, want) {
 			t.Errorf("no %q in %s", want, errs)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -54,7 +55,11 @@ func newJobCreate() *cobra.Command {
 		if _, err := c.OpenJob(cmd.Context(), client.OpenJobRequest{JobID: args[0]}); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(out, "\nJob %s is created and open. Next: tidemark post %s %s\n", args[0], args[0], from)
+		sorted := ""
+		if g.Unsorted {
+			sorted = " --sort"
+		}
+		_, err = fmt.Fprintf(out, "\nJob %s is created and open. Next: tidemark post%s %s %s\n", args[0], sorted, args[0], from)
 		return err
 	})
 	return cmd
@@ -66,7 +71,7 @@ func guessFlags(flags *pflag.FlagSet, o *guess.Overrides) {
 	flags.StringVar(&o.TimeFormat, "time-format", "", "its `format`: epoch, epoch_ms or a pattern such as \"yyyy-MM-dd HH:mm:ss\"")
 	flags.StringVar(&o.BucketSpan, "bucket-span", "", "`time` that a bucket spans, such as 5m")
 	flags.StringVar(&o.Function, "function", "", "what is watched: count, sum, mean, min, max, and others")
-	flags.StringVar(&o.Field, "field", "", "`field` that the function looks at")
+	flags.StringVar(&o.Field, "field", "", "`field` that the function looks at, or several separated by commas; all that hold numbers if not given")
 	flags.StringVar(&o.Split, "split", "", "`field` whose values are series of their own")
 	flags.BoolVar(&o.NoSplit, "no-split", false, "all records are one series")
 }
@@ -76,7 +81,15 @@ func openFile(in io.Reader, path string) (io.ReadCloser, error) {
 	if path == "-" {
 		return io.NopCloser(in), nil
 	}
-	return os.Open(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		_ = f.Close() // It was only looked at.
+		return nil, fmt.Errorf("%s is a folder; name the files in it (folders are for 'tidemark detect --rows -o OUT')", path)
+	}
+	return f, nil
 }
 
 func guessFrom(in io.Reader, path string, o guess.Overrides) (*guess.Guess, error) {
@@ -89,15 +102,41 @@ func guessFrom(in io.Reader, path string, o guess.Overrides) (*guess.Guess, erro
 	if err != nil {
 		return nil, err
 	}
-	g, err := guess.From(r.Next, o)
+	g, err := fromNext(r.Next, r, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return g, nil
 }
 
+// fromNext guesses from records; what was made of their file is among the reasons.
+func fromNext(next func() ([]byte, error), r *tabular.Reader, o guess.Overrides) (*guess.Guess, error) {
+	if o.Every > 0 {
+		next = guess.Evenly(next, o.Every)
+		o.TimeField, o.TimeFormat = guess.EvenField, "epoch_ms"
+	}
+	g, err := guess.From(next, o)
+	if err != nil {
+		return nil, err
+	}
+	g.Reasons = append(slices.Clone(r.Notes()), g.Reasons...)
+	return g, nil
+}
+
+// sortSource reads all records of a source and yields them by time; those without one
+// come first.
+func sortSource(d *wire.DataDescription, s *feed.Source) error {
+	parse, err := ingest.TimeReader(d.TimeFormat, time.Now())
+	if err != nil {
+		return err
+	}
+	next, err := tabular.Sort(s.Next, d.TimeField, parse)
+	s.Next = next
+	return err
+}
+
 func printGuess(out io.Writer, id, from string, g *guess.Guess) error {
-	fmt.Fprintf(out, "From the first %s records of %s:\n", feed.Thousands(int64(g.Records)), from)
+	fmt.Fprintf(out, "From the first %s of %s:\n", count(int64(g.Records), "record", "records"), from)
 	for _, reason := range g.Reasons {
 		fmt.Fprintf(out, "  - %s\n", reason)
 	}
@@ -122,13 +161,14 @@ func newPost() *cobra.Command {
 		},
 	}
 	connect := serverFlag(cmd)
+	sorted := cmd.Flags().Bool("sort", false, "sort all records by time first, in memory")
 	cmd.RunE = connect(func(cmd *cobra.Command, c *client.Client, args []string) error {
-		return post(cmd.Context(), c, args[0], args[1:], cmd.InOrStdin(), cmd.OutOrStdout())
+		return post(cmd.Context(), c, args[0], args[1:], *sorted, cmd.InOrStdin(), cmd.OutOrStdout())
 	})
 	return cmd
 }
 
-func post(ctx context.Context, c *client.Client, id string, paths []string, in io.Reader, out io.Writer) error {
+func post(ctx context.Context, c *client.Client, id string, paths []string, sorted bool, in io.Reader, out io.Writer) error {
 	j, err := oneJob(ctx, c, id)
 	if err != nil {
 		return err
@@ -137,6 +177,11 @@ func post(ctx context.Context, c *client.Client, id string, paths []string, in i
 	defer closeAll()
 	if err != nil {
 		return err
+	}
+	if sorted {
+		if err := sortSource(&j.DataDescription, &source); err != nil {
+			return err
+		}
 	}
 	p := feed.NewProgress(out, feed.IsTerminal(out), source.Total)
 	sent, err := feed.Send(ctx, c, id, source, p)
@@ -173,7 +218,7 @@ func advice(out io.Writer, sent *feed.Sent) {
 		fmt.Fprintln(out, "Most records have no usable time: create the job again with the right --time-field and --time-format.")
 	}
 	if sent.OutOfOrder*10 > sent.Records {
-		fmt.Fprintln(out, "Many records came too late: sort the file by time, or give the job a latency.")
+		fmt.Fprintln(out, "Many records came too late: send them with --sort, or give the job a latency.")
 	}
 }
 

@@ -76,6 +76,18 @@ func (p *pipe) look(n int) func() ([]byte, error) {
 	}
 }
 
+// looked yields the records that were looked at once more, then io.EOF.
+func (p *pipe) looked() func() ([]byte, error) {
+	i := 0
+	return func() ([]byte, error) {
+		if i == len(p.head) {
+			return nil, io.EOF
+		}
+		i++
+		return p.head[i-1], nil
+	}
+}
+
 // next yields the records that were looked at and then those behind them.
 func (p *pipe) next() ([]byte, error) {
 	if len(p.head) > 0 {

@@ -2,10 +2,12 @@ package detect
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,19 +39,23 @@ const (
 	splitRows = 1000
 )
 
+// Say tells a user what was made of the input, a sentence at a time.
+type Say func(format string, args ...any)
+
 // Rows copies a CSV file row by row and adds to each the scores, 0 to 1, of its
 // bucket as of that row: where a bucket is one row long these are the bucket's
-// own, elsewhere interim ones. Every column of numbers is a detector.
-func Rows(in io.Reader, out io.Writer, name string, o guess.Overrides) (rows int, err error) {
+// own, elsewhere interim ones. Every column of numbers is a detector. Rows that are
+// not in order of time are read to their end first and scored in that order.
+func Rows(in io.Reader, out io.Writer, name string, o guess.Overrides, say Say) (rows int, err error) {
 	buffered := bufio.NewReaderSize(in, 1<<16)
 	begin, err := buffered.Peek(1 << 12)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, fmt.Errorf("%s: %w", name, err)
 	}
 	comma := tabular.Delimiter(begin)
-	t := &table{name: name, in: csv.NewReader(buffered)}
-	t.in.FieldsPerRecord, t.in.Comma = -1, comma
-	if err := t.open(o); err != nil {
+	t := &table{name: name, in: csv.NewReader(buffered), comma: comma}
+	t.in.FieldsPerRecord, t.in.Comma, t.in.LazyQuotes = -1, comma, comma != ','
+	if err := t.open(o, say); err != nil {
 		return 0, err
 	}
 	w := bufio.NewWriterSize(out, 1<<16)
@@ -58,28 +64,78 @@ func Rows(in io.Reader, out io.Writer, name string, o guess.Overrides) (rows int
 	if err := csvOut.Write(append(slices.Clone(t.header), scoreColumn, noveltyColumn)); err != nil {
 		return 0, err
 	}
+	write := func(row []string, s engine.Standing) error {
+		for len(row) < len(t.header) {
+			row = append(row, "")
+		}
+		rows++
+		return csvOut.Write(append(row, unit(s.Score), unit(s.Novelty)))
+	}
+	if t.unsorted {
+		err = t.inOrder(write)
+	} else {
+		err = t.asTheyCome(write)
+	}
+	csvOut.Flush()
+	return rows, errors.Join(err, csvOut.Error(), w.Flush())
+}
+
+// asTheyCome scores each row before the next one is looked at.
+func (t *table) asTheyCome(write func([]string, engine.Standing) error) error {
+	for {
+		row, err := t.next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s, err := t.score(t.read(row))
+		if err == nil {
+			err = write(row, s)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// inOrder scores all rows in order of time and writes them in that of the file.
+func (t *table) inOrder(write func([]string, engine.Standing) error) error {
+	type timed struct {
+		row []string
+		ms  int64
+		s   engine.Standing
+	}
+	var all []*timed
 	for {
 		row, err := t.next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return rows, err
+			return err
 		}
-		s, err := t.score(row)
-		if err != nil {
-			return rows, err
+		x := &timed{row: row, ms: math.MinInt64}
+		if ms, ok := t.timeOf(t.read(row)); ok {
+			x.ms = ms
 		}
-		for len(row) < len(t.header) {
-			row = append(row, "")
-		}
-		if err := csvOut.Write(append(row, unit(s.Score), unit(s.Novelty))); err != nil {
-			return rows, err
-		}
-		rows++
+		all = append(all, x)
 	}
-	csvOut.Flush()
-	return rows, errors.Join(csvOut.Error(), w.Flush())
+	ordered := slices.Clone(all)
+	slices.SortStableFunc(ordered, func(a, b *timed) int { return cmp.Compare(a.ms, b.ms) })
+	for _, x := range ordered {
+		var err error
+		if x.s, err = t.score(t.read(x.row)); err != nil {
+			return err
+		}
+	}
+	for _, x := range all {
+		if err := write(x.row, x.s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // unit writes a score of 0 to 100 as one of 0 to 1.
@@ -87,18 +143,24 @@ func unit(score float64) string { return strconv.FormatFloat(score/100, 'f', 8, 
 
 // table is a CSV file with what was made of its columns.
 type table struct {
-	name   string
-	in     *csv.Reader
-	header []string
-	head   [][]string // rows that were looked at and not scored yet
+	name    string
+	in      *csv.Reader
+	comma   rune
+	shape   *tabular.Shape
+	header  []string   // as it is written
+	head    [][]string // rows that were looked at and not scored yet
+	cells   []string   // the row in hand, as the shape reads it
+	every   time.Duration
+	counted int64 // rows that were read, where times are counted from them
 
-	time    int
-	parse   func([]byte) (int64, bool)
-	values  []int // columns of numbers
-	split   int   // column, or -1
-	filled  bool
-	engine  *engine.Engine
-	builder *record.Builder
+	time     int
+	parse    func([]byte) (int64, bool)
+	values   []int // columns of numbers
+	split    int   // column, or -1
+	filled   bool
+	unsorted bool
+	engine   *engine.Engine
+	builder  *record.Builder
 }
 
 func (t *table) next() ([]string, error) {
@@ -114,31 +176,54 @@ func (t *table) next() ([]string, error) {
 	return row, err
 }
 
+// read is a row as the table's shape reads it, valid until the next one, with a
+// counted time behind it where rows have none.
+func (t *table) read(row []string) []string {
+	t.cells = t.shape.Row(t.cells[:0], row)
+	if t.every > 0 {
+		t.cells = append(t.cells, strconv.FormatInt(guess.EvenStartMs+t.counted*t.every.Milliseconds(), 10))
+		t.counted++
+	}
+	return t.cells
+}
+
 // open reads the header and the first rows and makes the job.
-func (t *table) open(o guess.Overrides) error {
-	header, err := t.in.Read()
+func (t *table) open(o guess.Overrides, say Say) error {
+	first, err := t.in.Read()
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s is empty", t.name)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: the header line cannot be read: %w", t.name, err)
 	}
-	header[0] = strings.TrimPrefix(header[0], "\ufeff")
-	t.header = slices.Clone(header)
-	for i := range header {
-		header[i] = strings.TrimSpace(header[i])
-	}
+	first[0] = strings.TrimPrefix(first[0], "\ufeff")
 	if err := t.readHead(headRows); err != nil {
 		return err
 	}
-	texts := guess.TextColumns(header, t.head)
-	if len(texts) > 0 && !o.NoSplit && o.Split == "" {
-		if err := t.readHead(splitRows); err != nil {
-			return err
-		}
+	if t.shape, err = tabular.NewShape(first, t.head, t.comma); err != nil {
+		return fmt.Errorf("%s: %w", t.name, err)
 	}
-	g, err := guess.Rows(header, t.head, headRows, o)
+	t.header = slices.Clone(first)
+	if t.shape.Headless {
+		t.header, t.head = slices.Clone(t.shape.Header[:t.shape.Width()]), append([][]string{first}, t.head...)
+	}
+	for _, note := range t.shape.Notes {
+		say("%s", note)
+	}
+	g, header, err := t.guess(o)
+	if errors.Is(err, guess.ErrNoTime) && o.TimeField == "" && t.every == 0 {
+		t.every = time.Minute
+		say("no column holds times, so rows count as a minute apart (--every says otherwise)")
+		g, header, err = t.guess(o)
+	}
+	if err == nil && g.Unsorted {
+		g, header, err = t.guessOfAll(g, o)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", t.name, err)
 	}
-	t.time, t.values, t.split, t.filled = g.Time, g.Values, g.Split, g.Regular
+	t.time, t.values, t.split, t.filled, t.unsorted = g.Time, g.Values, g.Split, g.Regular, g.Unsorted
+	t.explain(g, header, say)
 	if t.parse, err = ingest.TimeReader(g.TimeFormat, time.Now()); err != nil {
 		return err
 	}
@@ -147,6 +232,88 @@ func (t *table) open(o guess.Overrides) error {
 		return err
 	}
 	return t.start(header, span, o)
+}
+
+// explain says what was chosen.
+func (t *table) explain(g *guess.Columns, header []string, say Say) {
+	names := make([]string, len(g.Values))
+	for i, v := range g.Values {
+		names[i] = header[v]
+	}
+	split := "all rows are one series"
+	if g.Split >= 0 {
+		split = fmt.Sprintf("each value of %q is a series", header[g.Split])
+	}
+	if t.every == 0 {
+		say("time is in %q, read as %s", header[g.Time], g.TimeFormat)
+	}
+	columns := "columns"
+	if len(names) == 1 {
+		columns = "column"
+	}
+	say("%d %s of numbers watched (%s), %s, buckets are %s", len(names), columns, wire.Clip(strings.Join(names, ", ")), split, g.BucketSpan)
+	if g.Unsorted {
+		say("the rows are not in order of time, so all are read first and scored in that order")
+	}
+}
+
+// guessOfAll reads all rows and says what their columns are by those that come first
+// in time, rather than in the file.
+func (t *table) guessOfAll(g *guess.Columns, o guess.Overrides) (*guess.Columns, []string, error) {
+	if err := t.readHead(math.MaxInt); err != nil {
+		return nil, nil, err
+	}
+	var err error
+	if t.parse, err = ingest.TimeReader(g.TimeFormat, time.Now()); err != nil {
+		return nil, nil, err
+	}
+	t.time = g.Time
+	inFile := t.head
+	t.head = slices.Clone(inFile)
+	times := make(map[*string]int64, len(t.head))
+	for _, row := range t.head {
+		times[&row[0]], _ = t.timeOf(t.read(row)) // Rows without a time come first.
+	}
+	slices.SortStableFunc(t.head, func(a, b []string) int { return cmp.Compare(times[&a[0]], times[&b[0]]) })
+	t.head = t.head[:min(len(t.head), splitRows)]
+	sorted, header, err := t.guess(o)
+	t.head = inFile
+	if err != nil {
+		return nil, nil, err
+	}
+	sorted.Unsorted = true
+	return sorted, header, nil
+}
+
+// guess says what the columns are by the rows that were looked at, and how they are
+// called.
+func (t *table) guess(o guess.Overrides) (*guess.Columns, []string, error) {
+	if o.Every > 0 {
+		t.every = o.Every
+	}
+	header := slices.Clone(t.shape.Header)
+	if t.every > 0 {
+		header = append(header, guess.EvenField)
+		o.TimeField, o.TimeFormat = guess.EvenField, "epoch_ms"
+	}
+	read := func() [][]string {
+		t.counted = 0
+		rows := make([][]string, len(t.head))
+		for i, row := range t.head {
+			rows[i] = slices.Clone(t.read(row))
+		}
+		t.counted = 0
+		return rows
+	}
+	rows := read()
+	if len(guess.TextColumns(header, rows)) > 0 && !o.NoSplit && o.Split == "" {
+		if err := t.readHead(splitRows); err != nil {
+			return nil, nil, err
+		}
+		rows = read()
+	}
+	g, err := guess.Rows(header, rows, headRows, o)
+	return g, header, err
 }
 
 func (t *table) readHead(n int) error {
@@ -197,25 +364,27 @@ func (t *table) start(header []string, span time.Duration, o guess.Overrides) er
 
 func discard(*result.Bucket) {}
 
-// score takes one row in and judges its bucket as of it.
-func (t *table) score(row []string) (engine.Standing, error) {
-	if t.time >= len(row) {
-		return engine.Standing{}, nil
+// timeOf is a row's time in milliseconds.
+func (t *table) timeOf(cells []string) (ms int64, ok bool) {
+	if t.time >= len(cells) {
+		return 0, false
 	}
-	ms, ok := t.parse([]byte(strings.TrimSpace(row[t.time])))
+	return t.parse([]byte(cells[t.time]))
+}
+
+// score takes one row in and judges its bucket as of it.
+func (t *table) score(cells []string) (engine.Standing, error) {
+	ms, ok := t.timeOf(cells)
 	if !ok {
 		return engine.Standing{}, nil
 	}
 	for i, column := range t.values {
-		if column >= len(row) {
-			continue
-		}
-		if v, err := strconv.ParseFloat(strings.TrimSpace(row[column]), 64); err == nil {
+		if v, err := strconv.ParseFloat(cells[column], 64); err == nil {
 			t.builder.Number(i, v)
 		}
 	}
-	if t.split >= 0 && t.split < len(row) {
-		t.builder.Text(0, []byte(row[t.split]))
+	if t.split >= 0 {
+		t.builder.Text(0, []byte(cells[t.split]))
 	}
 	t.builder.End(ms)
 	if _, err := t.engine.Apply(&entry.Entry{Kind: entry.Data, Batch: t.builder.Take()}, discard); err != nil {

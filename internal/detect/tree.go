@@ -16,8 +16,8 @@ import (
 
 // Tree is Rows for a file, or for every CSV file below a folder: each is
 // written under the same relative name below out. It returns the number of files
-// and rows.
-func Tree(ctx context.Context, in, out string, o guess.Overrides) (files, rows int, err error) {
+// and rows. What was made of a single file is said.
+func Tree(ctx context.Context, in, out string, o guess.Overrides, say Say) (files, rows int, err error) {
 	info, err := os.Stat(in)
 	if err != nil {
 		return 0, 0, err
@@ -26,7 +26,7 @@ func Tree(ctx context.Context, in, out string, o guess.Overrides) (files, rows i
 		if target, err := os.Stat(out); err == nil && target.IsDir() {
 			out = filepath.Join(out, filepath.Base(in))
 		}
-		rows, err = rowsOfFile(in, out, o)
+		rows, err = rowsOfFile(in, out, o, say)
 		return 1, rows, err
 	}
 	names, err := tables(in)
@@ -46,7 +46,7 @@ func Tree(ctx context.Context, in, out string, o guess.Overrides) (files, rows i
 		places <- struct{}{}
 		wait.Go(func() {
 			defer func() { <-places }()
-			counts[i], errs[i] = rowsOfFile(filepath.Join(in, name), filepath.Join(out, name), o)
+			counts[i], errs[i] = rowsOfFile(filepath.Join(in, name), filepath.Join(out, name), o, func(string, ...any) {})
 		})
 	}
 	wait.Wait()
@@ -74,7 +74,7 @@ func tables(root string) (names []string, err error) {
 
 // rowsOfFile writes beside the target and renames, so that nobody takes half a
 // file for a whole one.
-func rowsOfFile(in, out string, o guess.Overrides) (n int, err error) {
+func rowsOfFile(in, out string, o guess.Overrides, say Say) (n int, err error) {
 	source, err := os.Open(in)
 	if err != nil {
 		return 0, err
@@ -92,7 +92,7 @@ func rowsOfFile(in, out string, o guess.Overrides) (n int, err error) {
 			_ = os.Remove(target.Name()) // The first error is what counts.
 		}
 	}()
-	n, err = Rows(source, target, in, o)
+	n, err = Rows(source, target, in, o, say)
 	if err = errors.Join(err, target.Close()); err != nil {
 		return n, err
 	}

@@ -3,6 +3,8 @@
 package guess
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -24,23 +26,33 @@ const SampleRecords = 5000
 
 // Overrides are the choices that the user has made; empty ones are guessed.
 type Overrides struct {
-	TimeField, TimeFormat, BucketSpan, Function, Field, Split string
+	TimeField, TimeFormat, BucketSpan, Function, Split string
+	// Field is one field, or several separated by commas.
+	Field string
 	// By and Over are never guessed.
 	By, Over string
 	// NoSplit keeps all records in one series.
 	NoSplit bool
+	// Every is how far apart records are that have no time; 0: they have one.
+	Every time.Duration
 }
 
 // Guess is a proposed job with the reasons.
 type Guess struct {
-	TimeField, TimeFormat, BucketSpan, Function, Field, Split string
-	By, Over                                                  string
+	TimeField, TimeFormat, BucketSpan, Split, By, Over string
+	// Watched are the detectors: a function and the field it looks at, if any.
+	Watched []Watched
+	// Unsorted: the records are not in order of time.
+	Unsorted bool
 	// Reasons has one sentence per choice, in the order of the choices.
 	Reasons []string
 	// Records were looked at, from FirstMs to LastMs.
 	Records         int
 	FirstMs, LastMs int64
 }
+
+// Watched is a function with its field.
+type Watched struct{ Function, Field string }
 
 // column is what the sample has under one name.
 type column struct {
@@ -78,7 +90,56 @@ func From(next func() ([]byte, error), o Overrides) (*Guess, error) {
 		return nil, err
 	}
 	g.chooseSpan(columns, times, o)
+	if span, err := wire.ParseDuration("bucket_span", g.BucketSpan); err == nil {
+		g.Unsorted = unsorted(times, n, span)
+	}
 	return g, nil
+}
+
+// unsorted reports whether records come after others that are more than a bucket
+// younger.
+func unsorted(times map[int]int64, records int, span time.Duration) bool {
+	latest := int64(math.MinInt64)
+	for i := range records {
+		ms, ok := times[i]
+		if ok && latest != math.MinInt64 && ms < latest-span.Milliseconds() {
+			return true
+		}
+		if ok {
+			latest = max(latest, ms)
+		}
+	}
+	return false
+}
+
+// ErrNoTime is what guesses fail with if no field holds times.
+var ErrNoTime = errors.New("no field holds times in a known format; name it with --time-field and its format with --time-format, or say with --every how far apart the records are")
+
+// EvenField is the field that Evenly adds.
+const EvenField = "row_time"
+
+// EvenStartMs is the time of the first record that Evenly gives one:
+// 2000-01-01T00:00:00Z.
+const EvenStartMs = 946_684_800_000
+
+// Evenly adds times to records that have none, as if they came one after the other at
+// the given distance, in milliseconds since 1970.
+func Evenly(next func() ([]byte, error), every time.Duration) func() ([]byte, error) {
+	ms := int64(EvenStartMs)
+	var line []byte
+	return func() ([]byte, error) {
+		record, err := next()
+		if err != nil {
+			return nil, err
+		}
+		line = append(line[:0], `{"`+EvenField+`":`...)
+		line = strconv.AppendInt(line, ms, 10)
+		if rest := bytes.TrimSpace(record[1:]); len(rest) > 0 && rest[0] != '}' {
+			line = append(line, ',')
+		}
+		ms += every.Milliseconds()
+		return append(line, record[1:]...), nil
+	}
 }
 
 func sample(next func() ([]byte, error)) (columns []*column, n int, err error) {
@@ -139,7 +200,12 @@ func (g *Guess) chooseTime(columns []*column, o Overrides) (map[int]int64, error
 		}
 		candidates = []*column{c}
 	}
-	best, bestRank, bestFormat := (*column)(nil), math.MaxInt, ""
+	type candidate struct {
+		c      *column
+		rank   int
+		format string
+	}
+	var found []candidate
 	for i, c := range candidates {
 		format := o.TimeFormat
 		if format == "" {
@@ -155,12 +221,18 @@ func (g *Guess) chooseTime(columns []*column, o Overrides) (map[int]int64, error
 		if c.numbers == len(c.texts) && rank >= len(timeNames) {
 			rank += len(columns) // A number of another name may be an id.
 		}
-		if rank < bestRank {
-			best, bestRank, bestFormat = c, rank, format
+		if len(c.values) < 2 && len(c.texts) > 1 {
+			rank += 2 * (len(timeNames) + len(columns)) // One time in all records tells nothing.
 		}
+		found = append(found, candidate{c, rank, format})
+	}
+	slices.SortStableFunc(found, func(a, b candidate) int { return cmp.Compare(a.rank, b.rank) })
+	best, bestFormat := (*column)(nil), ""
+	if len(found) > 0 {
+		best, bestFormat = found[0].c, found[0].format
 	}
 	if best == nil {
-		return nil, errors.New("no field holds times in a known format; name it with --time-field and its format with --time-format")
+		return nil, ErrNoTime
 	}
 	parse, err := ingest.TimeReader(bestFormat, time.Now())
 	if err != nil {
@@ -179,6 +251,13 @@ func (g *Guess) chooseTime(columns []*column, o Overrides) (map[int]int64, error
 	}
 	g.TimeField, g.TimeFormat = best.name, bestFormat
 	g.because("time is in %q, read as %s: %q is %s", best.name, describeFormat(bestFormat), wire.Clip(best.texts[0]), wire.FormatTime(g.timeOf(parse, best.texts[0])))
+	if len(found) > 1 {
+		var others []string
+		for _, x := range found[1:] {
+			others = append(others, x.c.name)
+		}
+		g.because("times are in %s, too: --time-field takes one of these instead", quoted(others))
+	}
 	if _, other := javatime.Guess(sampleTexts(best)...); other != nil && o.TimeFormat == "" {
 		g.because("day and month could be the other way round: if so, use --time-format %q", other.Pattern())
 	}
@@ -223,6 +302,9 @@ const (
 
 // timeFormat guesses a column's time format, "" if it holds no times.
 func timeFormat(c *column) string {
+	if len(c.texts) == 0 {
+		return ""
+	}
 	if c.numbers == len(c.texts) {
 		low, high := math.Inf(1), math.Inf(-1)
 		for _, text := range c.texts {
@@ -237,7 +319,7 @@ func timeFormat(c *column) string {
 		}
 	}
 	f, _ := javatime.Guess(sampleTexts(c)...)
-	if f == nil || !f.Full() && len(f.Pattern()) < len("yyyy-MM-dd") {
+	if f == nil || !f.Full() {
 		return ""
 	}
 	return f.Pattern()
@@ -246,49 +328,120 @@ func timeFormat(c *column) string {
 // totals are parts of names that say that values add up.
 var totals = []string{"count", "total", "sum", "bytes", "requests", "hits", "errors", "amount", "sales", "quantity", "num_", "passengers", "records"}
 
-// chooseValue picks the function and the field it looks at.
+// maxWatched is how many fields are watched unless they are named.
+const maxWatched = 50
+
+// chooseValue picks what is watched: every field that holds measurements.
 func (g *Guess) chooseValue(columns []*column, o Overrides) error {
-	g.Function, g.Field = o.Function, o.Field
-	if g.Field != "" {
-		if _, err := find(columns, g.Field); err != nil {
-			return err
-		}
-	}
-	if needsNoField(g.Function) {
-		g.because("the function %s was given", g.Function)
+	if needsNoField(o.Function) {
+		g.Watched = []Watched{{Function: o.Function}}
+		g.because("the function %s was given", o.Function)
 		return nil
 	}
-	if g.Field == "" {
+	var fields []string
+	if o.Field != "" {
+		for name := range strings.SplitSeq(o.Field, ",") {
+			if _, err := find(columns, o.Field); err == nil {
+				name = o.Field // A name with a comma in it.
+			}
+			if _, err := find(columns, name); err != nil {
+				return err
+			}
+			if !slices.Contains(fields, name) {
+				fields = append(fields, name)
+			}
+		}
+	} else {
 		for _, c := range columns {
-			if c.name != g.TimeField && c.numbers*10 >= len(c.texts)*9 && len(c.values) > 2 && !looksLikeID(c) {
-				g.Field = c.name
-				break
+			if c.name != g.TimeField && c.name != o.Split && c.name != o.By && c.name != o.Over && len(c.values) > 2 && measures(c) && timeFormat(c) == "" {
+				fields = append(fields, c.name)
 			}
 		}
 	}
 	switch {
-	case g.Field == "" && g.Function == "":
-		g.Function = "count"
+	case len(fields) == 0 && o.Function == "":
+		g.Watched = []Watched{{Function: "count"}}
 		g.because("no field holds measurements, so the number of records is watched")
-	case g.Field == "":
-		return fmt.Errorf("the function %s needs a field; name it with --field", g.Function)
-	case g.Function != "":
-		g.because("the function %s of %q is watched", g.Function, g.Field)
-	default:
-		g.Function = "mean"
-		name := strings.ToLower(g.Field)
-		for _, part := range totals {
-			if strings.Contains(name, part) {
-				g.Function = "sum"
-			}
-		}
-		if g.Function == "sum" {
-			g.because("%q reads like something that adds up, so its sum is watched", g.Field)
-		} else {
-			g.because("%q holds numbers, so its mean is watched (use --function sum if it adds up)", g.Field)
+		return nil
+	case len(fields) == 0:
+		return fmt.Errorf("the function %s needs a field; name it with --field", o.Function)
+	}
+	all := len(fields)
+	if o.Field == "" {
+		fields = fields[:min(all, maxWatched)]
+	}
+	for _, name := range fields {
+		g.Watched = append(g.Watched, Watched{functionFor(name, o.Function), name})
+	}
+	g.explainWatched(o.Function, all)
+	return nil
+}
+
+// functionFor is the function of a field: the given one, or what its name suggests.
+func functionFor(field, given string) string {
+	if given != "" {
+		return given
+	}
+	name := strings.ToLower(field)
+	for _, part := range totals {
+		if strings.Contains(name, part) {
+			return "sum"
 		}
 	}
-	return nil
+	return "mean"
+}
+
+// explainWatched says what is watched, of how many fields that could be.
+func (g *Guess) explainWatched(given string, all int) {
+	first := g.Watched[0]
+	switch {
+	case len(g.Watched) > 1:
+		var names []string
+		for _, w := range g.Watched {
+			names = append(names, w.Function+"("+w.Field+")")
+		}
+		rest := ""
+		if all > len(names) {
+			rest = fmt.Sprintf(", the first of %d", all)
+		}
+		g.because("%d fields hold numbers%s; each is watched by itself: %s (choose with --field)", len(names), rest, some(names))
+	case given != "":
+		g.because("the function %s of %q is watched", given, first.Field)
+	case first.Function == "sum":
+		g.because("%q reads like something that adds up, so its sum is watched", first.Field)
+	default:
+		g.because("%q holds numbers, so its mean is watched (use --function sum if it adds up)", first.Field)
+	}
+}
+
+// some are the first few of a list.
+func some(names []string) string {
+	const few = 4
+	if len(names) <= few {
+		return strings.Join(names, ", ")
+	}
+	return strings.Join(names[:few-1], ", ") + ", … " + names[len(names)-1]
+}
+
+func quoted(names []string) string {
+	list := make([]string, len(names))
+	for i, name := range names {
+		list[i] = strconv.Quote(name)
+	}
+	return some(list)
+}
+
+// watches reports whether a field is watched.
+func (g *Guess) watches(field string) bool {
+	return slices.ContainsFunc(g.Watched, func(w Watched) bool { return w.Field == field })
+}
+
+// function is that of the first detector.
+func (g *Guess) function() string {
+	if len(g.Watched) == 0 {
+		return ""
+	}
+	return g.Watched[0].Function
 }
 
 // needsNoField reports whether a function looks at no value.
@@ -332,9 +485,12 @@ func (g *Guess) chooseSplit(columns []*column, o Overrides) error {
 	var best *column
 	for _, c := range columns {
 		n := len(c.values)
-		if c.name == g.TimeField || c.name == g.Field || c.name == g.By || c.name == g.Over || c.numbers == len(c.texts) || n < minSplit || n > maxSplit ||
+		if c.name == g.TimeField || g.watches(c.name) || c.name == g.By || c.name == g.Over || c.numbers == len(c.texts) || n < minSplit || n > maxSplit ||
 			len(c.texts) < n*minPerSplit || len(c.texts)*10 < g.Records*9 {
 			continue
+		}
+		if f, _ := javatime.Guess(sampleTexts(c)...); f != nil {
+			continue // Days and hours are no series.
 		}
 		if best == nil || n > len(best.values) {
 			best = c
@@ -368,11 +524,11 @@ func (g *Guess) chooseSpan(columns []*column, times map[int]int64, o Overrides) 
 	}
 	gap, regular := g.usualGap(columns, times)
 	want := gap
-	if !regular || g.Function == "count" {
+	if !regular || g.function() == "count" {
 		want *= perBucket
 	}
 	span := spans[len(spans)-1]
-	if f, _ := spec.ParseFunction(g.Function); f.Kind() != spec.Scalar {
+	if f, _ := spec.ParseFunction(g.function()); f.Kind() != spec.Scalar {
 		// Whether, when and where something occurs is said of an hour at most.
 		want = min(want, time.Hour)
 	}
@@ -383,7 +539,7 @@ func (g *Guess) chooseSpan(columns []*column, times map[int]int64, o Overrides) 
 		}
 	}
 	g.BucketSpan = wire.FormatDuration(span)
-	if regular && g.Function != "count" {
+	if regular && g.function() != "count" {
 		g.because("a series has a record every %s, so buckets are %s", wire.FormatDuration(gap), g.BucketSpan)
 	} else {
 		g.because("a series has a record about every %s, so buckets of %s hold several", gap.Round(time.Millisecond), g.BucketSpan)
@@ -428,12 +584,12 @@ func (g *Guess) usualGap(columns []*column, times map[int]int64) (gap time.Durat
 
 // Job is the configuration that the guess stands for.
 func (g *Guess) Job() wire.Job {
-	d := wire.Detector{Function: g.Function, FieldName: g.Field, PartitionFieldName: g.Split, ByFieldName: g.By, OverFieldName: g.Over}
-	if needsNoField(g.Function) {
-		d.FieldName = ""
+	var detectors []wire.Detector
+	for _, w := range g.Watched {
+		detectors = append(detectors, wire.Detector{Function: w.Function, FieldName: w.Field, PartitionFieldName: g.Split, ByFieldName: g.By, OverFieldName: g.Over})
 	}
 	job := wire.Job{
-		AnalysisConfig:  wire.AnalysisConfig{BucketSpan: g.BucketSpan, Detectors: []wire.Detector{d}, Influencers: []string{}},
+		AnalysisConfig:  wire.AnalysisConfig{BucketSpan: g.BucketSpan, Detectors: detectors, Influencers: []string{}},
 		DataDescription: wire.DataDescription{TimeField: g.TimeField, TimeFormat: g.TimeFormat},
 	}
 	for _, name := range []string{g.Split, g.By, g.Over} {

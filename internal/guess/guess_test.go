@@ -42,22 +42,34 @@ func TestFrom(t *testing.T) {
 		o    Overrides
 		want Guess
 	}{
-		"ISO times":     {file: iso, want: Guess{TimeField: "timestamp", TimeFormat: "yyyy-MM-dd HH:mm:ss", BucketSpan: "1m", Function: "mean", Field: "value"}},
-		"epoch seconds": {file: seconds, want: Guess{TimeField: "time", TimeFormat: "epoch", BucketSpan: "5m", Function: "mean", Field: "cpu", Split: "host"}},
+		"ISO times":     {file: iso, want: Guess{TimeField: "timestamp", TimeFormat: "yyyy-MM-dd HH:mm:ss", BucketSpan: "1m", Watched: []Watched{{"mean", "value"}}}},
+		"epoch seconds": {file: seconds, want: Guess{TimeField: "time", TimeFormat: "epoch", BucketSpan: "5m", Watched: []Watched{{"mean", "cpu"}}, Split: "host"}},
 		"milliseconds": {file: table("when;bytes_sent\n", 300, func(i int, at time.Time) string {
 			return fmt.Sprintf("%d;%d\n", at.UnixMilli(), i*i)
-		}), want: Guess{TimeField: "when", TimeFormat: "epoch_ms", BucketSpan: "1m", Function: "sum", Field: "bytes_sent"}},
+		}), want: Guess{TimeField: "when", TimeFormat: "epoch_ms", BucketSpan: "1m", Watched: []Watched{{"sum", "bytes_sent"}}}},
 		"unsorted events": {file: table("", 300, func(i int, at time.Time) string {
 			at = at.Add(time.Duration(i*7919%300-i) * time.Minute)
 			return fmt.Sprintf(`{"@timestamp":"%s","level":"%s","message":"m %d"}`, at.Format(time.RFC3339), []string{"info", "warn"}[i%2], i)
-		}), want: Guess{TimeField: "@timestamp", TimeFormat: "yyyy-MM-dd'T'HH:mm:ssX", BucketSpan: "10m", Function: "count", Split: "level"}},
+		}), want: Guess{TimeField: "@timestamp", TimeFormat: "yyyy-MM-dd'T'HH:mm:ssX", BucketSpan: "10m", Watched: []Watched{{"count", ""}}, Split: "level", Unsorted: true}},
 		"ids are no values": {file: table("time,order_id,price\n", 300, func(i int, at time.Time) string {
 			return fmt.Sprintf("%d,%d,%d\n", at.Unix(), 5000+i, i%9)
-		}), want: Guess{TimeField: "time", TimeFormat: "epoch", BucketSpan: "1m", Function: "mean", Field: "price"}},
+		}), want: Guess{TimeField: "time", TimeFormat: "epoch", BucketSpan: "1m", Watched: []Watched{{"mean", "price"}}}},
 		"all overridden": {file: seconds, o: Overrides{TimeField: "time", TimeFormat: "epoch", BucketSpan: "2h", Function: "max", Field: "cpu", NoSplit: true},
-			want: Guess{TimeField: "time", TimeFormat: "epoch", BucketSpan: "2h", Function: "max", Field: "cpu"}},
+			want: Guess{TimeField: "time", TimeFormat: "epoch", BucketSpan: "2h", Watched: []Watched{{"max", "cpu"}}}},
+		"several fields": {file: table("time,cpu,code,mem,requests,label\n", 300, func(i int, at time.Time) string {
+			return fmt.Sprintf("%d,%d,%d,%d,%d,0\n", at.Unix(), i%7, 200+i%3, i%5, i%11)
+		}), want: Guess{TimeField: "time", TimeFormat: "epoch", BucketSpan: "1m", Watched: []Watched{{"mean", "cpu"}, {"mean", "mem"}, {"sum", "requests"}}}},
+		"a choice of fields": {file: table("time,cpu,mem\n", 300, func(i int, at time.Time) string {
+			return fmt.Sprintf("%d,%d,%d\n", at.Unix(), i%7, i%5)
+		}), o: Overrides{Field: "mem,cpu", Function: "max"}, want: Guess{TimeField: "time", TimeFormat: "epoch", BucketSpan: "1m", Watched: []Watched{{"max", "mem"}, {"max", "cpu"}}}},
+		"the time that changes": {file: table("created_at,seen,v\n", 300, func(i int, at time.Time) string {
+			return fmt.Sprintf("2020-01-01T00:00:00Z,%s,%d\n", at.Format(time.RFC3339), i%7)
+		}), want: Guess{TimeField: "seen", TimeFormat: "yyyy-MM-dd'T'HH:mm:ssX", BucketSpan: "1m", Watched: []Watched{{"mean", "v"}}}},
+		"newest first": {file: table("time,v\n", 300, func(i int, at time.Time) string {
+			return fmt.Sprintf("%d,%d\n", at.Unix()-int64(i)*120, i%7)
+		}), want: Guess{TimeField: "time", TimeFormat: "epoch", BucketSpan: "1m", Watched: []Watched{{"mean", "v"}}, Unsorted: true}},
 		"count asked for": {file: iso, o: Overrides{Function: "count"},
-			want: Guess{TimeField: "timestamp", TimeFormat: "yyyy-MM-dd HH:mm:ss", BucketSpan: "5m", Function: "count"}},
+			want: Guess{TimeField: "timestamp", TimeFormat: "yyyy-MM-dd HH:mm:ss", BucketSpan: "5m", Watched: []Watched{{"count", ""}}}},
 	} {
 		have, err := from(t, c.file, c.o)
 		if err != nil {
@@ -67,7 +79,7 @@ func TestFrom(t *testing.T) {
 		if len(have.Reasons) < 4 || have.Records != 300 {
 			t.Errorf("%s: %d records, reasons %q", name, have.Records, have.Reasons)
 		}
-		bare := Guess{TimeField: have.TimeField, TimeFormat: have.TimeFormat, BucketSpan: have.BucketSpan, Function: have.Function, Field: have.Field, Split: have.Split}
+		bare := Guess{TimeField: have.TimeField, TimeFormat: have.TimeFormat, BucketSpan: have.BucketSpan, Watched: have.Watched, Split: have.Split, Unsorted: have.Unsorted}
 		if d := cmp.Diff(c.want, bare); d != "" {
 			t.Errorf("%s: %s\nreasons: %s", name, d, strings.Join(have.Reasons, "\n"))
 		}

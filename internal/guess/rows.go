@@ -22,6 +22,8 @@ type Columns struct {
 	// BucketSpan is the distance of the rows; Regular: most keep it.
 	BucketSpan string
 	Regular    bool
+	// Unsorted: the first rows are not in order of time.
+	Unsorted bool
 }
 
 // verdicts are parts of names of columns that are somebody's judgment of the
@@ -77,18 +79,26 @@ func Rows(header []string, rows [][]string, few int, o Overrides) (*Columns, err
 	for i := range first {
 		columns[i] = first[i].column
 	}
-	g := &Guess{Records: len(rows), Function: "mean"}
+	g := &Guess{Records: len(rows)}
 	times, err := g.chooseTime(columns, o)
 	if err != nil {
 		return nil, err
 	}
 	out := &Columns{Time: slices.Index(header, g.TimeField), TimeFormat: g.TimeFormat, Split: -1}
-	for _, c := range first {
-		if c.at == out.Time || c.name == o.Split {
-			continue
+	named := append(strings.Split(o.Field, ","), o.Field)
+	// Columns that may be codes are watched where there is nothing else.
+	for _, wants := range []func(*column) bool{measures, numeric} {
+		for _, c := range first {
+			if c.at == out.Time || c.name == o.Split {
+				continue
+			}
+			if o.Field != "" && slices.Contains(named, c.name) || o.Field == "" && wants(c.column) {
+				out.Values = append(out.Values, c.at)
+				g.Watched = append(g.Watched, Watched{"mean", c.name})
+			}
 		}
-		if o.Field != "" && c.name == o.Field || o.Field == "" && measures(c.column) {
-			out.Values = append(out.Values, c.at)
+		if len(out.Values) > 0 {
+			break
 		}
 	}
 	if len(out.Values) == 0 && !needsNoField(o.Function) {
@@ -98,7 +108,6 @@ func Rows(header []string, rows [][]string, few int, o Overrides) (*Columns, err
 	for i := range all {
 		columns[i] = all[i].column
 	}
-	g.Field = header[max(0, firstOf(out.Values))]
 	if err := g.chooseSplit(columns, o); err != nil {
 		return nil, err
 	}
@@ -106,25 +115,29 @@ func Rows(header []string, rows [][]string, few int, o Overrides) (*Columns, err
 		out.Split = slices.Index(header, g.Split)
 	}
 	out.span(g, columns, times, o)
+	if span, err := wire.ParseDuration("bucket_span", out.BucketSpan); err == nil {
+		out.Unsorted = unsorted(times, min(few, len(rows)), span)
+	}
 	return out, nil
 }
 
-func firstOf(list []int) int {
-	if len(list) == 0 {
-		return -1
-	}
-	return list[0]
-}
+// codes are names of columns whose numbers are names, not sizes.
+var codes = []string{"id", "code", "status", "port", "pid", "zip", "year", "month", "day", "hour", "minute", "weekday", "dayofweek", "version", "index", "row"}
 
-// measures reports whether a column holds measurements.
-func measures(c *column) bool {
+// numeric reports whether a column holds numbers that are no judgment.
+func numeric(c *column) bool {
 	name := strings.ToLower(c.name)
 	for _, part := range verdicts {
 		if strings.Contains(name, part) {
 			return false
 		}
 	}
-	return len(c.texts) > 0 && c.numbers*10 >= len(c.texts)*9 && !looksLikeID(c)
+	return len(c.texts) > 0 && c.numbers*10 >= len(c.texts)*9
+}
+
+// measures reports whether a column holds measurements.
+func measures(c *column) bool {
+	return numeric(c) && !slices.Contains(codes, strings.ToLower(c.name)) && !looksLikeID(c)
 }
 
 // span takes the distance of a series' rows for the bucket span.

@@ -14,6 +14,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -144,4 +145,81 @@ func one(w io.Writer, line func(i int, at time.Time, v float64) string) {
 	}
 }
 
-var shapes = map[string]func(io.Writer){}
+// shapes are the ways in which people write the one table.
+var shapes = map[string]func(io.Writer){
+	"no-header": func(w io.Writer) {
+		one(w, func(_ int, at time.Time, v float64) string {
+			return fmt.Sprintf("%s,%.2f\n", at.Format(time.RFC3339), v)
+		})
+	},
+	"german": func(w io.Writer) {
+		fmt.Fprint(w, "Zeit;Wert\r\n")
+		one(w, func(_ int, at time.Time, v float64) string {
+			return at.Format("02.01.2006 15:04") + ";" + strings.ReplaceAll(fmt.Sprintf("%.2f", v), ".", ",") + "\r\n"
+		})
+	},
+	"byte-order-mark": func(w io.Writer) {
+		fmt.Fprint(w, "\xef\xbb\xbftime,cpu\r\n")
+		one(w, func(_ int, at time.Time, v float64) string { return fmt.Sprintf("%d,%.2f\r\n", at.UnixMilli(), v) })
+	},
+	"newest-first": func(w io.Writer) {
+		fmt.Fprint(w, "time,cpu\n")
+		var lines []string
+		one(io.Discard, func(_ int, at time.Time, v float64) string {
+			lines = append(lines, fmt.Sprintf("%d,%.2f\n", at.Unix(), v))
+			return ""
+		})
+		slices.Reverse(lines)
+		fmt.Fprint(w, strings.Join(lines, ""))
+	},
+	"two-columns": func(w io.Writer) {
+		fmt.Fprint(w, "date,time,cpu\n")
+		one(w, func(_ int, at time.Time, v float64) string {
+			return fmt.Sprintf("%s,%s,%.2f\n", at.Format("1/2/2006"), at.Format("3:04 PM"), v)
+		})
+	},
+	"gaps": func(w io.Writer) {
+		fmt.Fprint(w, "time,cpu,mem\n")
+		one(w, func(i int, at time.Time, v float64) string {
+			switch {
+			case i > 300 && i < 500:
+				return ""
+			case i%7 == 0:
+				return fmt.Sprintf("%d,,NaN\n", at.Unix())
+			}
+			return fmt.Sprintf("%d,%.2f,%d\n", at.Unix(), v, i%9)
+		})
+	},
+	"no-time": func(w io.Writer) {
+		fmt.Fprint(w, "cpu\n")
+		one(w, func(_ int, _ time.Time, v float64) string { return fmt.Sprintf("%.2f\n", v) })
+	},
+	"quoted": func(w io.Writer) {
+		fmt.Fprint(w, "time,\"load, total\",note\n")
+		one(w, func(_ int, at time.Time, v float64) string {
+			return fmt.Sprintf("%s,\"1,%03d.%02d\",\"a, \"\"b\"\"\"\n", at.Format("2006-01-02 15:04:05"), int(v), int(v*100)%100)
+		})
+	},
+	"wide": func(w io.Writer) {
+		fmt.Fprint(w, "created,seen")
+		for i := range 30 {
+			fmt.Fprintf(w, ",m%d", i)
+		}
+		fmt.Fprintln(w)
+		one(w, func(_ int, at time.Time, v float64) string {
+			return "2020-01-01T00:00:00Z," + at.Format(time.RFC3339) + strings.Repeat(fmt.Sprintf(",%.2f", v), 30) + "\n"
+		})
+	},
+	"nested": func(w io.Writer) {
+		one(w, func(_ int, at time.Time, v float64) string {
+			return fmt.Sprintf(`{"@timestamp":%q,"host":{"name":"a"},"system":{"cpu":{"pct":%.2f}},"tags":["x"]}`+"\n", at.Format(time.RFC3339), v)
+		})
+	},
+	"text": func(w io.Writer) { fmt.Fprint(w, "hello world\nhow are you\n") },
+	"large": func(w io.Writer) {
+		fmt.Fprint(w, "time,host,cpu\n")
+		for i := range 100_000 {
+			fmt.Fprintf(w, "%d,web-%d,%d\n", 1_767_225_600+i/4*60, i%4, 20+i*7919%100)
+		}
+	},
+}

@@ -1,9 +1,13 @@
 package tabular
 
 import (
+	"bytes"
+	"cmp"
 	"container/heap"
 	"errors"
 	"io"
+	"math"
+	"slices"
 )
 
 // Merge yields the records of several files by time, each file in its own
@@ -102,4 +106,40 @@ func (m *merge) Pop() any {
 	last := m.sources[len(m.sources)-1]
 	m.sources = m.sources[:len(m.sources)-1]
 	return last
+}
+
+// Sort reads all records and yields them by time, those of one time in their own
+// order. A record without a usable time keeps its place behind the one before it.
+// Memory: all records.
+func Sort(next func() ([]byte, error), timeField string, parse func([]byte) (int64, bool)) (func() ([]byte, error), error) {
+	type timed struct {
+		ms   int64
+		line []byte
+	}
+	var all []timed
+	ms := int64(math.MinInt64)
+	for {
+		line, err := next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		if text, ok := Text(line, timeField); ok {
+			if at, ok := parse([]byte(text)); ok {
+				ms = at
+			}
+		}
+		all = append(all, timed{ms, bytes.Clone(line)})
+	}
+	slices.SortStableFunc(all, func(a, b timed) int { return cmp.Compare(a.ms, b.ms) })
+	return func() ([]byte, error) {
+		if len(all) == 0 {
+			return nil, io.EOF
+		}
+		line := all[0].line
+		all = all[1:]
+		return line, nil
+	}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -19,7 +20,16 @@ import (
 type Reader struct {
 	name   string
 	format string
+	shape  *Shape // of CSV
 	next   func() ([]byte, error)
+}
+
+// Notes are sentences about what was made of the file's lines, if that needs saying.
+func (r *Reader) Notes() []string {
+	if r.shape == nil {
+		return nil
+	}
+	return r.shape.Notes
 }
 
 // sniffBytes is how much of a file is looked at to tell what it is.
@@ -53,7 +63,7 @@ func Open(r io.Reader, name string) (*Reader, error) {
 		return out, nil
 	}
 	out.format = "CSV"
-	out.next, err = csvRecords(b, name, Delimiter(begin))
+	out.shape, out.next, err = csvRecords(b, name, Delimiter(begin))
 	return out, err
 }
 
@@ -68,7 +78,7 @@ func (r *Reader) Next() ([]byte, error) { return r.next() }
 const delimiters = ",;\t|"
 
 // Delimiter is what separates the cells of a table that begins so: the candidate
-// that its first line has most of, outside quotes.
+// that its first line has most of, outside quotes; a space between numbers.
 func Delimiter(begin []byte) rune {
 	line, _, _ := bytes.Cut(begin, []byte{'\n'})
 	counts := map[byte]int{}
@@ -86,49 +96,65 @@ func Delimiter(begin []byte) rune {
 			best = d
 		}
 	}
+	if counts[best] == 0 && allNumbers(strings.Split(strings.TrimSpace(string(line)), " ")) {
+		return ' '
+	}
 	return rune(best)
 }
 
-// csvRecords reads a header line and rows. Cells that are JSON numbers stay
-// numbers; empty ones are left out.
-func csvRecords(b io.Reader, name string, comma rune) (func() ([]byte, error), error) {
+func allNumbers(cells []string) bool {
+	for _, cell := range cells {
+		if _, err := strconv.ParseFloat(cell, 64); err != nil {
+			return false
+		}
+	}
+	return len(cells) > 1
+}
+
+// csvRecords reads a line of names, if there is one, and rows. Cells that are JSON
+// numbers stay numbers; empty ones are left out.
+func csvRecords(b io.Reader, name string, comma rune) (*Shape, func() ([]byte, error), error) {
 	r := csv.NewReader(b)
-	r.Comma, r.ReuseRecord, r.FieldsPerRecord = comma, true, -1
-	header, err := r.Read()
+	r.Comma, r.FieldsPerRecord, r.LazyQuotes = comma, -1, comma != ','
+	first, err := r.Read()
 	if err != nil {
-		return nil, fmt.Errorf("%s: the header line cannot be read: %w", name, err)
+		return nil, nil, fmt.Errorf("%s: the header line cannot be read: %w", name, err)
 	}
-	keys := make([][]byte, len(header))
-	seen := map[string]bool{}
-	for i, h := range header {
-		h = strings.TrimSpace(h)
-		if h == "" && i == len(header)-1 {
-			continue // A delimiter at the end of the line.
+	ahead := &lookahead{r: r}
+	shape, err := NewShape(first, ahead.look(ShapeRows), comma)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if shape.Headless {
+		ahead.rows, ahead.lines = append([][]string{first}, ahead.rows...), append([]int{1}, ahead.lines...)
+	}
+	keys := make([][]byte, len(shape.Header))
+	for i, h := range shape.Header {
+		if h == "" {
+			continue
 		}
-		if h == "" || seen[h] {
-			return nil, fmt.Errorf("%s: column %d of the header line is %q, which is empty or there twice; the first line must name the columns", name, i+1, h)
-		}
-		seen[h] = true
 		if keys[i], err = jsontext.AppendQuote(nil, h); err != nil {
-			return nil, fmt.Errorf("%s: column %d of the header line: %w", name, i+1, err)
+			return nil, nil, fmt.Errorf("%s: column %d of the header line: %w", name, i+1, err)
 		}
 	}
+	r.ReuseRecord = true
 	var line []byte
-	return func() ([]byte, error) {
-		row, err := r.Read()
+	var cells []string
+	return shape, func() ([]byte, error) {
+		row, at, err := ahead.next()
+		if errors.Is(err, io.EOF) {
+			return nil, io.EOF
+		}
 		if err != nil {
-			if errors.Is(err, io.EOF) {
-				return nil, io.EOF
-			}
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		if len(row) > len(keys) {
-			at, _ := r.FieldPos(0)
-			return nil, fmt.Errorf("%s, line %d: %d cells, but the header line has %d; quote cells that contain %q", name, at, len(row), len(keys), comma)
+		if len(row) > shape.Width() {
+			return nil, fmt.Errorf("%s, line %d: %d cells, but the header line has %d; quote cells that contain %q", name, at, len(row), shape.Width(), comma)
 		}
+		cells = shape.Row(cells[:0], row)
 		line = append(line[:0], '{')
-		for i, cell := range row {
-			if cell = strings.TrimSpace(cell); cell == "" || keys[i] == nil {
+		for i, cell := range cells {
+			if cell == "" || keys[i] == nil {
 				continue
 			}
 			if len(line) > 1 {
@@ -143,6 +169,42 @@ func csvRecords(b io.Reader, name string, comma rune) (func() ([]byte, error), e
 		}
 		return append(line, '}'), nil
 	}, nil
+}
+
+// lookahead gives the rows that were looked at and then those behind them.
+type lookahead struct {
+	r     *csv.Reader
+	rows  [][]string
+	lines []int
+	err   error // what ended the look
+}
+
+// look reads the first n rows, to be given again.
+func (l *lookahead) look(n int) [][]string {
+	for len(l.rows) < n && l.err == nil {
+		var row []string
+		if row, l.err = l.r.Read(); l.err == nil {
+			at, _ := l.r.FieldPos(0)
+			l.rows, l.lines = append(l.rows, row), append(l.lines, at)
+		}
+	}
+	return l.rows
+}
+
+// next is the next row with its line in the file.
+func (l *lookahead) next() (row []string, line int, err error) {
+	if len(l.rows) > 0 {
+		row, line = l.rows[0], l.lines[0]
+		l.rows, l.lines = l.rows[1:], l.lines[1:]
+		return row, line, nil
+	}
+	if err, l.err = l.err, nil; err != nil {
+		return nil, 0, err
+	}
+	if row, err = l.r.Read(); err == nil {
+		line, _ = l.r.FieldPos(0)
+	}
+	return row, line, err
 }
 
 func isNumber(cell string) bool {

@@ -35,10 +35,10 @@ func TestOpen(t *testing.T) {
 		want []string
 	}{
 		"commas":        {"time,host,v\n1,a,2.5\n2,,-3e4\n", []string{`{"time":1,"host":"a","v":2.5}`, `{"time":2,"v":-3e4}`}},
-		"semicolons":    {"time;v\n2014-07-01 00:00:00;1,5\n", []string{`{"time":"2014-07-01 00:00:00","v":"1,5"}`}},
+		"semicolons":    {"time;v\n2014-07-01 00:00:00;1,5\n", []string{`{"time":"2014-07-01 00:00:00","v":1.5}`}},
 		"tabs":          {"time\tv\r\n1\t\"a \"\"b\"\"\"\r\n", []string{`{"time":1,"v":"a \"b\""}`}},
 		"byte order":    {"\xef\xbb\xbftime,v\n1,2", []string{`{"time":1,"v":2}`}},
-		"no number":     {"a,b,c,d\n01,+1,1e,NaN\n", []string{`{"a":"01","b":"+1","c":"1e","d":"NaN"}`}},
+		"no number":     {"a,b,c,d\n01,+1,1e,NaN\n", []string{`{"a":"01","b":"+1","c":"1e"}`}},
 		"short row":     {"a,b\n1\n", []string{`{"a":1}`}},
 		"quoted lines":  {"a,b\n\"x\ny\",1\n", []string{`{"a":"x\ny","b":1}`}},
 		"gzip":          {zipped.String(), []string{`{"time":1,"v":2}`}},
@@ -46,6 +46,18 @@ func TestOpen(t *testing.T) {
 		"json together": {`{"a":1}{"a":2}`, []string{`{"a":1}`, `{"a":2}`}},
 		"json array":    {`[{"a":1}, {"a":[1,2]}]`, []string{`{"a":1}`, `{"a":[1,2]}`}},
 		"header only":   {"a,b\n", nil},
+		"no header":     {"2024-01-01 00:00:00,5\n2024-01-01 00:01:00,6\n", []string{`{"column1":"2024-01-01 00:00:00","column2":5}`, `{"column1":"2024-01-01 00:01:00","column2":6}`}},
+		"years":         {"host,2023,2024\na,1,2\n", []string{`{"host":"a","2023":1,"2024":2}`}},
+		"index":         {",v\n0,7\n", []string{`{"row":0,"v":7}`}},
+		"thousands":     {"time,v\n1,\"1,234.5\"\n2,999\n", []string{`{"time":1,"v":1234.5}`, `{"time":2,"v":999}`}},
+		"german":        {"t;v\n1;1.234,5\n2;7\n", []string{`{"t":1,"v":1234.5}`, `{"t":2,"v":7}`}},
+		"percent":       {"t,v,m\n1,12.5%,$3\n", []string{`{"t":1,"v":12.5,"m":3}`}},
+		"lists":         {"t,v\n1,\"1,2,3\"\n", []string{`{"t":1,"v":"1,2,3"}`}},
+		"dates":         {"date,v\n2024-01-31,1\n", []string{`{"date":"2024-01-31 00:00:00","v":1}`}},
+		"dates beside":  {"time,day,v\n1700000000,2024-01-31,1\n", []string{`{"time":1700000000,"day":"2024-01-31","v":1}`}},
+		"date and time": {"date,time,v\n1/31/2024,9:05 PM,1\n", []string{`{"v":1,"date time":"1/31/2024 9:05 PM"}`}},
+		"spaces":        {"1700000000 1.5\n1700000060 2\n", []string{`{"column1":1700000000,"column2":1.5}`, `{"column1":1700000060,"column2":2}`}},
+		"nanoseconds":   {"time,v\n1700000000123456789,1\n", []string{`{"time":1700000000123,"v":1}`}},
 	} {
 		r, err := Open(strings.NewReader(c.in), "file")
 		if err != nil {
