@@ -3,11 +3,13 @@ package docs
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"math"
 
 	"tidemark/internal/query"
+	"tidemark/internal/sqlite"
 )
 
 // Get returns a document.
@@ -60,50 +62,105 @@ func All() Range { return Range{FromMs: math.MinInt64, ToMs: math.MaxInt64} }
 
 func (r *Range) bounded() bool { return r.FromMs != math.MinInt64 || r.ToMs != math.MaxInt64 }
 
-// errEnough ends a scan from within.
-var errEnough = errors.New("enough")
-
 // Scan calls visit with the documents of an index, in the order of their last
-// change or of time, until it returns false or an error. The
-// document is valid until visit returns.
+// change or of time, until it returns false or an error. The document and its
+// source are visit's to keep, but not to change.
+//
+// The file is read by another goroutine, some documents ahead: reading and looking
+// at documents take about as long.
 func (s *Store) Scan(ctx context.Context, x *Index, r Range, visit func(*query.Doc) (more bool, err error)) error {
-	tx, err := s.file.Reads().BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return s.explain(err)
-	}
-	defer func() { _ = tx.Rollback() }() // It only read.
-	sc := scan{s: s, tx: tx, x: x, Range: r, visit: visit, firstSeq: r.AfterSeq + 1, lastSeq: maxSeq}
-	if !r.BySeq {
-		sc.firstSeq = 0
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	sc := scan{s: s, x: x, Range: r, lastSeq: maxSeq, batches: make(chan []query.Doc, 2), done: ctx.Done()}
+	if r.BySeq {
+		sc.firstSeq = r.AfterSeq + 1
 	}
 	if r.Pinned {
 		sc.lastSeq = r.Pin
 	}
-	if err = sc.run(ctx); errors.Is(err, errEnough) {
-		err = nil
-	}
-	return s.explain(err)
-}
-
-// scan is a Scan at work.
-type scan struct {
-	s  *Store
-	tx *sql.Tx
-	x  *Index
-	Range
-	visit             func(*query.Doc) (bool, error)
-	firstSeq, lastSeq int64
-}
-
-func (sc *scan) run(ctx context.Context) error {
-	if !sc.BySeq && (sc.ByTime || sc.TimesOnly || sc.narrow(ctx)) {
-		// Those without a single time may have any; they are few, or all.
-		if err := sc.rows(ctx, "idx = ? AND at IS NULL", "idx", "key", sc.x.num); err != nil {
-			return err
+	read := make(chan error, 1)
+	go func() {
+		defer close(sc.batches)
+		read <- s.file.View(ctx, func(v *sqlite.View) error { return sc.run(ctx, v) })
+	}()
+	var failed error
+	for batch := range sc.batches {
+		more := failed == nil
+		for i := 0; more && i < len(batch); i++ {
+			if more, failed = visit(&batch[i]); failed != nil {
+				more = false
+			}
 		}
-		return sc.rows(ctx, "idx = ? AND at >= ? AND at < ?", "idx", sc.order(), sc.x.num, sc.FromMs, sc.ToMs)
+		if !more {
+			// The reader ends; what it has read ahead is passed over.
+			cancel()
+			for range sc.batches {
+			}
+			<-read
+			return failed
+		}
 	}
-	return sc.rows(ctx, "key BETWEEN ? AND ?", "key", "key", firstKey(sc.x.num)|sc.firstSeq, firstKey(sc.x.num)|sc.lastSeq)
+	return s.explain(<-read)
+}
+
+// scan is a Scan at work, on the reader's side.
+type scan struct {
+	s *Store
+	x *Index
+	Range
+	firstSeq, lastSeq int64
+	batch             []query.Doc
+	batches           chan []query.Doc
+	done              <-chan struct{}
+	sent              int
+}
+
+// Documents are handed over in batches, small ones first: a search may be over
+// soon.
+const (
+	firstBatch = 16
+	fullBatch  = 256
+)
+
+// add hands a document over; false: nobody takes any more.
+func (sc *scan) add(d query.Doc) bool {
+	sc.batch = append(sc.batch, d)
+	if len(sc.batch) < min(firstBatch<<min(sc.sent, 8), fullBatch) {
+		return true
+	}
+	return sc.flush()
+}
+
+func (sc *scan) flush() bool {
+	if len(sc.batch) == 0 {
+		return true
+	}
+	select {
+	case sc.batches <- sc.batch:
+		sc.sent++
+		sc.batch = make([]query.Doc, 0, fullBatch)
+		return true
+	case <-sc.done:
+		return false
+	}
+}
+
+func (sc *scan) run(ctx context.Context, v *sqlite.View) error {
+	var err error
+	if narrow, failed := sc.narrow(ctx, v); failed != nil {
+		return failed
+	} else if !sc.BySeq && (sc.ByTime || sc.TimesOnly || narrow) {
+		// Those without a single time may have any; they are few, or all.
+		if err = sc.rows(ctx, v, "idx = ? AND at IS NULL", "idx", "key", sc.x.num); err == nil {
+			err = sc.rows(ctx, v, "idx = ? AND at >= ? AND at < ?", "idx", sc.order(), sc.x.num, sc.FromMs, sc.ToMs)
+		}
+	} else {
+		err = sc.rows(ctx, v, "key BETWEEN ? AND ?", "key", "key", firstKey(sc.x.num)|sc.firstSeq, firstKey(sc.x.num)|sc.lastSeq)
+	}
+	if err == nil && !sc.flush() {
+		err = ctx.Err()
+	}
+	return err
 }
 
 func (sc *scan) order() string {
@@ -115,31 +172,37 @@ func (sc *scan) order() string {
 
 // narrow reports whether the bounds leave out so much that going by the index on
 // times, which costs a look-up for each document, is worth it.
-func (sc *scan) narrow(ctx context.Context) bool {
-	if !sc.bounded() {
-		return false
+func (sc *scan) narrow(ctx context.Context, v *sqlite.View) (bool, error) {
+	if !sc.bounded() || sc.BySeq || sc.ByTime {
+		return false, nil
 	}
-	var first, last sql.NullInt64
 	// Two queries, so that each is a single look into the index on times.
-	for _, q := range []struct {
-		fn string
-		to *sql.NullInt64
-	}{{"min", &first}, {"max", &last}} {
-		if err := sc.tx.QueryRowContext(ctx, "SELECT "+q.fn+"(at) FROM docs WHERE idx = ?", sc.x.num).Scan(q.to); err != nil || !q.to.Valid {
-			return false
+	var ends [2]int64
+	known := 0
+	for i, fn := range []string{"min", "max"} {
+		err := v.Rows(ctx, "SELECT "+fn+"(at) FROM docs WHERE idx = ?", []any{sc.x.num}, func(row []driver.Value) bool {
+			if at, ok := row[0].(int64); ok {
+				ends[i] = at
+				known++
+			}
+			return true
+		})
+		if err != nil {
+			return false, err
 		}
 	}
-	width := float64(last.Int64) - float64(first.Int64)
-	inside := float64(min(sc.ToMs, last.Int64)) - float64(max(sc.FromMs, first.Int64))
-	return inside < width/2
+	width := float64(ends[1]) - float64(ends[0])
+	inside := float64(min(sc.ToMs, ends[1])) - float64(max(sc.FromMs, ends[0]))
+	return known == 2 && inside < width/2, nil
 }
 
-// rows visits the documents of one condition, which holds for both tables: kind
+// rows reads the documents of one condition, which holds for both tables: kind
 // "idx" begins with a condition on the index's number.
-func (sc *scan) rows(ctx context.Context, where, kind, order string, args ...any) error {
-	columns := "key, id, at, version, crc, doc"
-	if sc.TimesOnly && where != "idx = ? AND at IS NULL" {
-		columns = "key, '', at, 0, 0, x''"
+func (sc *scan) rows(ctx context.Context, v *sqlite.View, where, kind, order string, args ...any) error {
+	columns := "key, at, id, version, crc, doc"
+	timesOnly := sc.TimesOnly && where != "idx = ? AND at IS NULL"
+	if timesOnly {
+		columns = "key, at"
 	}
 	q := "SELECT " + columns + " FROM docs WHERE " + where
 	if kind == "idx" && sc.Pinned {
@@ -159,33 +222,31 @@ func (sc *scan) rows(ctx context.Context, where, kind, order string, args ...any
 		q += " UNION ALL SELECT " + columns + " FROM old WHERE " + old + " AND until > ?"
 		args = append(args, sc.Pin)
 	}
-	rows, err := sc.tx.QueryContext(ctx, q+" ORDER BY "+order, args...)
-	if err != nil {
-		return err
+	var failed error
+	err := v.Rows(ctx, q+" ORDER BY "+order, args, func(row []driver.Value) bool {
+		d := query.Doc{Index: sc.x.Name}
+		if failed = sc.fill(&d, row, timesOnly); failed != nil {
+			return false
+		}
+		return sc.add(d)
+	})
+	return errors.Join(err, failed, ctx.Err())
+}
+
+// fill takes a document from its row.
+func (sc *scan) fill(d *query.Doc, row []driver.Value, timesOnly bool) error {
+	key, _ := row[0].(int64)
+	d.Seq = key & maxSeq
+	d.AtMs, d.HasAt = row[1].(int64)
+	if timesOnly {
+		return nil
 	}
-	defer rows.Close()
-	d := query.Doc{Index: sc.x.Name}
-	var doc, id sql.RawBytes
-	var at sql.NullInt64
-	var key int64
-	var crc uint32
-	for rows.Next() {
-		if err := rows.Scan(&key, &id, &at, &d.Version, &crc, &doc); err != nil {
-			return err
-		}
-		d.ID, d.Seq, d.Source, d.AtMs, d.HasAt = string(id), key&maxSeq, doc, at.Int64, at.Valid
-		if len(doc) == 0 {
-			d.Source = nil
-		} else if crc != checksum(d.ID, doc) {
-			return sc.s.damaged(sc.x, d.ID)
-		}
-		more, err := sc.visit(&d)
-		if err != nil {
-			return err
-		}
-		if !more {
-			return errEnough
-		}
+	d.ID, _ = row[2].(string)
+	d.Version, _ = row[3].(int64)
+	crc, _ := row[4].(int64)
+	d.Source, _ = row[5].([]byte)
+	if uint32(crc) != checksum(d.ID, d.Source) {
+		return sc.s.damaged(sc.x, d.ID)
 	}
-	return rows.Err()
+	return nil
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"tidemark/internal/docs"
 	"tidemark/internal/index"
 	"tidemark/internal/store"
 	"tidemark/wire"
@@ -83,7 +82,7 @@ func (r *run) annotate(found lateness, text string) {
 		"create_time": now, "create_username": "_xpack", "modified_time": now, "modified_username": "_xpack", "type": "annotation", "event": "delayed_data",
 	}, json.Deterministic(true))
 	if err == nil {
-		_, err = r.s.opt.Index.Apply(context.WithoutCancel(r.ctx), []index.Op{{Op: docs.Op{Index: index.Annotations, Doc: doc}}})
+		_, err = r.s.opt.Index.Apply(context.WithoutCancel(r.ctx), []index.Op{{Index: index.Annotations, Doc: doc}})
 	}
 	if err != nil {
 		r.s.opt.Logger.Warn("an annotation could not be written", "job", r.conf.JobID, "error", err)
