@@ -142,6 +142,9 @@ const nodeName = "tidemark"
 
 func (s *Server) serve(ctx context.Context, id string) error {
 	in := index.New(s.docs, s.jobs, time.Now)
+	if err := in.Prepare(ctx); err != nil {
+		return err
+	}
 	remotes, err := s.remotes()
 	if err != nil {
 		return err

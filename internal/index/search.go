@@ -5,10 +5,12 @@ import (
 	"errors"
 	"hash/fnv"
 	"math"
+	"slices"
 
 	"tidemark/internal/docs"
 	"tidemark/internal/job"
 	"tidemark/internal/query"
+	"tidemark/internal/store"
 	"tidemark/wire"
 )
 
@@ -36,13 +38,30 @@ func (x *Index) search(ctx context.Context, targets []Target, s *query.Search, v
 				return err
 			}
 		}
+		wanted := s.Must("job_id")
 		for _, j := range t.Jobs {
+			if wanted != nil && !slices.Contains(wanted, j) {
+				continue
+			}
 			if err := x.searchJob(ctx, t.Name, j, s); err != nil && !gone(err) {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// Occupy takes all places for searches until free is called, for who wants the file
+// to himself.
+func (x *Index) Occupy() (free func()) {
+	for range maxSearches {
+		x.searches <- struct{}{}
+	}
+	return func() {
+		for range maxSearches {
+			<-x.searches
+		}
+	}
 }
 
 // gone reports whether a job was deleted meanwhile.
@@ -63,7 +82,7 @@ func (x *Index) searchJob(ctx context.Context, name, jobID string, s *query.Sear
 		p.ByTime, p.BySeq, p.TimesOnly = false, false, false
 		s.Start(p)
 		d := query.Doc{Index: name, Version: 1}
-		err := x.jobs.ScanResults(ctx, jobID, p.FromMs, p.ToMs, func(id string, doc []byte) error {
+		err := x.jobs.ScanResults(ctx, jobID, resultRange(s, &p), func(id string, doc []byte) error {
 			d.ID, d.Source, d.Seq = id, doc, resultSeq(name, id)
 			more, err := s.Visit(&d)
 			if err == nil && !more {
@@ -79,6 +98,20 @@ func (x *Index) searchJob(ctx context.Context, name, jobID string, s *query.Sear
 		}
 	}
 	return nil
+}
+
+// scores are the fields that only results of one type have.
+var scores = map[string]string{"anomaly_score": wire.ResultBucket, "record_score": wire.ResultRecord, "influencer_score": wire.ResultInfluencer}
+
+// resultRange is what of a job's results a search may find.
+func resultRange(s *query.Search, p *query.Plan) store.ScanRange {
+	r := store.ScanRange{FromMs: p.FromMs, ToMs: p.ToMs, Types: s.Must("result_type"), Least: map[string]float64{}}
+	for field, resultType := range scores { // order-free: each is its own
+		if least, bounded := s.AtLeast(field); bounded {
+			r.Least[resultType] = least
+		}
+	}
+	return r
 }
 
 // resultSeq is a number for a result that stays the same: results have none, but

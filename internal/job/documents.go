@@ -36,20 +36,20 @@ func (m *Manager) Results() []ResultsOf {
 	return list
 }
 
-// ScanResults calls visit with a job's result documents that start in [fromMs,
-// toMs) and with those that have no time.
-func (m *Manager) ScanResults(ctx context.Context, id string, fromMs, toMs int64, visit func(docID string, doc []byte) error) error {
+// ScanResults calls visit with a job's result documents in a range; others may be
+// among them.
+func (m *Manager) ScanResults(ctx context.Context, id string, r store.ScanRange, visit func(docID string, doc []byte) error) error {
 	j, err := m.find(id)
 	if err != nil {
 		return err
 	}
-	err = m.opt.Store.Scan(ctx, j.num, fromMs, toMs, func(docID string, doc []byte) error {
+	err = m.opt.Store.Scan(ctx, j.num, r, func(docID string, doc []byte) error {
 		if docID == "" {
 			docID = documentID(id, doc)
 		}
 		return visit(docID, doc)
 	})
-	if err != nil {
+	if err != nil || r.Types != nil && !r.Has("model_size_stats") {
 		return err
 	}
 	// What the job's row holds are documents to others.
@@ -114,7 +114,7 @@ func (m *Manager) ResultDocument(ctx context.Context, job, docID string) (doc []
 			from, to = ms, ms+1
 		}
 	}
-	if err = m.ScanResults(ctx, job, from, to, visit); errors.Is(err, errFound) {
+	if err = m.ScanResults(ctx, job, store.ScanRange{FromMs: from, ToMs: to}, visit); errors.Is(err, errFound) {
 		err = nil
 	}
 	return doc, found, err

@@ -492,8 +492,8 @@ func (c *compiler) terms(kind, name string, params any, must bool) (matcher, err
 			return nil, refuseAt(name, "[%s] query on [%s] has a value that is no text, number or boolean", kind, wire.Clip(name))
 		}
 	}
-	if must {
-		c.must[name] = slices.Sorted(maps.Keys(texts))
+	if _, bound := c.must[name]; must && !bound {
+		c.must[name] = append([]string{}, slices.Sorted(maps.Keys(texts))...)
 	}
 	switch name {
 	case "_id", "_index":

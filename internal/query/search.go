@@ -191,6 +191,19 @@ func (s *Search) Plans(timeField string) []Plan {
 	return []Plan{p, page}
 }
 
+// Must are the texts of which every match has one in a field, nil if matches may
+// have any.
+func (s *Search) Must(field string) []string { return s.c.must[field] }
+
+// AtLeast is the least value that every match has in a field.
+func (s *Search) AtLeast(field string) (least float64, bounded bool) {
+	b := s.c.timeBound[field]
+	if b == nil || math.IsInf(b.from, 0) {
+		return 0, false
+	}
+	return b.from, true
+}
+
 // Start begins with a plan.
 func (s *Search) Start(p Plan) { s.plan = p }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 )
 
 // Errors that callers tell apart with errors.Is.
@@ -200,6 +201,22 @@ type Page struct {
 	Docs  [][]byte
 }
 
+// ScanRange narrows a scan over result documents.
+type ScanRange struct {
+	// FromMs and ToMs bound the times [FromMs, ToMs) at which results start;
+	// documents without a time are visited all the same.
+	FromMs, ToMs int64
+	// Types are the result types that are looked for, nil for all documents.
+	Types []string
+	// Least are the least scores, by result type.
+	Least map[string]float64
+}
+
+// Has reports whether documents of a result type are looked for.
+func (r *ScanRange) Has(resultType string) bool {
+	return r.Types == nil || slices.Contains(r.Types, resultType)
+}
+
 // Store is implemented by embedded SQLite here. All methods may be called from
 // several goroutines. Methods that change configuration, states or snapshot
 // pointers return only when the change is durable; Commit need not be.
@@ -249,10 +266,10 @@ type Store interface {
 	// took the place of one. Erase removes one.
 	Write(ctx context.Context, job uint64, w Written) (replaced bool, err error)
 	Erase(ctx context.Context, job uint64, docID string) (found bool, err error)
-	// Scan calls visit with the documents of a job that start in [fromMs, toMs),
-	// and with those without a time. docID is "" where it can be derived from the
-	// document. Runs of buckets are expanded.
-	Scan(ctx context.Context, job uint64, fromMs, toMs int64, visit func(docID string, doc []byte) error) error
+	// Scan calls visit with the documents of a job in a range; what the range leaves
+	// out may be among them. docID is "" where it can be derived from the document.
+	// Runs of buckets are expanded.
+	Scan(ctx context.Context, job uint64, r ScanRange, visit func(docID string, doc []byte) error) error
 	// Others returns the documents of a kind, by time; job 0 means those of all jobs.
 	Others(ctx context.Context, job uint64, kind string) ([]OtherRow, error)
 	// DropOthers removes the documents of a kind whose DocID begins with prefix.

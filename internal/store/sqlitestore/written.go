@@ -10,6 +10,7 @@ import (
 
 	"tidemark/internal/document"
 	"tidemark/internal/store"
+	"tidemark/wire"
 )
 
 // putOther stores a document in the place of the one with the same id.
@@ -164,17 +165,28 @@ func (s *Store) erase(ctx context.Context, job uint64, docID string) (bool, erro
 }
 
 // Scan implements store.Store.
-func (s *Store) Scan(ctx context.Context, job uint64, fromMs, toMs int64, visit func(docID string, doc []byte) error) error {
+func (s *Store) Scan(ctx context.Context, job uint64, r store.ScanRange, visit func(docID string, doc []byte) error) error {
 	err := s.view(ctx, func(tx *sql.Tx) error {
-		if err := s.scanBuckets(ctx, tx, job, fromMs, toMs, visit); err != nil {
-			return err
-		}
-		for _, table := range []string{"records", "influencers", "others"} {
-			where := "t.job = ? AND t.start >= ? AND t.start < ?"
-			if err := s.scanRows(ctx, tx, "SELECT t.doc_id, d.id, d.crc, d.doc FROM "+table+" t JOIN documents d ON d.id = t.id WHERE "+where+" ORDER BY t.start, t.id",
-				visit, int64(job), fromMs, toMs); err != nil {
+		if r.Has(wire.ResultBucket) {
+			if err := s.scanBuckets(ctx, tx, job, &r, visit); err != nil {
 				return err
 			}
+		}
+		for _, of := range []struct{ table, resultType string }{{"records", wire.ResultRecord}, {"influencers", wire.ResultInfluencer}, {"others", ""}} {
+			table, resultType := of.table, of.resultType
+			where, args := "t.job = ? AND t.start >= ? AND t.start < ?", []any{int64(job), r.FromMs, r.ToMs}
+			if least, bounded := r.Least[resultType]; bounded && resultType != "" {
+				where, args = where+" AND t.score >= ?", append(args, least)
+			}
+			if resultType != "" && !r.Has(resultType) {
+				continue
+			}
+			if err := s.scanRows(ctx, tx, "SELECT t.doc_id, d.id, d.crc, d.doc FROM "+table+" t JOIN documents d ON d.id = t.id WHERE "+where+" ORDER BY t.start, t.id", visit, args...); err != nil {
+				return err
+			}
+		}
+		if r.Types != nil {
+			return nil // Categories have no result type.
 		}
 		return s.scanRows(ctx, tx, "SELECT '', d.id, d.crc, d.doc FROM categories c JOIN documents d ON d.id = c.id WHERE c.job = ? ORDER BY c.category", visit, int64(job))
 	})
@@ -205,10 +217,14 @@ func (s *Store) scanRows(ctx context.Context, tx *sql.Tx, q string, visit func(s
 	return rows.Err()
 }
 
-func (s *Store) scanBuckets(ctx context.Context, tx *sql.Tx, job uint64, fromMs, toMs int64, visit func(string, []byte) error) error {
+func (s *Store) scanBuckets(ctx context.Context, tx *sql.Tx, job uint64, r *store.ScanRange, visit func(string, []byte) error) error {
+	least := math.Inf(-1)
+	if score, bounded := r.Least[wire.ResultBucket]; bounded {
+		least = score
+	}
 	rows, err := tx.QueryContext(ctx, `SELECT b.start, b.span, b.run, coalesce(w.doc_id, ''), d.id, d.crc, d.doc
 		FROM buckets b JOIN documents d ON d.id = b.id LEFT JOIN written w ON w.id = b.id
-		WHERE b.job = ? AND b.start < ? AND b.start + b.run * b.span > ? ORDER BY b.start, b.id`, int64(job), toMs, fromMs)
+		WHERE b.job = ? AND b.start < ? AND b.start + b.run * b.span > ? AND b.score >= ? ORDER BY b.start, b.id`, int64(job), r.ToMs, r.FromMs, least)
 	if err != nil {
 		return err
 	}
@@ -224,7 +240,7 @@ func (s *Store) scanBuckets(ctx context.Context, tx *sql.Tx, job uint64, fromMs,
 		if crc != checksum(id, doc) {
 			return fmt.Errorf("%w: result document %d in %s; restore the file from a backup, or delete the job", store.ErrCorrupt, id, s.path)
 		}
-		first, last := clip(start, span, run, fromMs, toMs)
+		first, last := clip(start, span, run, r.FromMs, r.ToMs)
 		for i := first; i < last; i++ {
 			if err := visit(docID, document.ShiftBucket(doc, start+i*span)); err != nil {
 				return err
