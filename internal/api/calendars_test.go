@@ -125,7 +125,13 @@ func TestEventOptions(t *testing.T) {
 	} {
 		contains(t, post(400, options), want)
 	}
-	contains(t, r.must(200, "GET", "/_ml/calendars/c/events", ""), `"count":3`)
+	list := r.must(200, "GET", "/_ml/calendars/c/events", "")
+	contains(t, list, `"count":3`)
+	_, id, _ := strings.Cut(list, `"event_id":"`)
+	id, _, _ = strings.Cut(id, `"`)
+	r.must(200, "PUT", "/_ml/calendars/d", "")
+	r.refused(400, "illegal_argument_exception", "but in [c]", "DELETE", "/_ml/calendars/d/events/"+id, "")
+	r.refused(404, "resource_not_found_exception", "No event with id [nope]", "DELETE", "/_ml/calendars/d/events/nope", "")
 	r.refused(404, "resource_not_found_exception", "none", "POST", "/_ml/calendars/none/events", `{"events":[{"description":"e","start_time":1,"end_time":2}]}`)
 }
 

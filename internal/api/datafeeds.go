@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"math"
 	"net/http"
 
@@ -69,12 +70,19 @@ func getDatafeeds(q *request) error {
 	if err != nil {
 		return err
 	}
-	if _, err := q.boolean("exclude_generated", false); err != nil {
+	bare, err := q.boolean("exclude_generated", false)
+	if err != nil {
 		return err
 	}
 	list, err := q.h.opt.Feeds.Get(q.values["datafeed_id"], allow)
 	if err != nil {
 		return err
+	}
+	for i := range list {
+		if bare {
+			// What can be put again, under any name.
+			list[i].DatafeedID = ""
+		}
 	}
 	q.answer(http.StatusOK, wire.DatafeedList{Count: int64(len(list)), Datafeeds: list})
 	return nil
@@ -215,10 +223,19 @@ func previewDatafeed(q *request) error {
 	return nil
 }
 
+// given reports whether a preview's body has configurations.
+func given(raw []byte) bool {
+	var body map[string]jsontext.Value
+	return json.Unmarshal(raw, &body) == nil && (body["datafeed_config"] != nil || body["job_config"] != nil)
+}
+
 // previewed finds or reads what is to be previewed.
 func (q *request) previewed() (*wire.Datafeed, *job.FeedInfo, error) {
 	id := q.values["datafeed_id"]
 	if id != "" {
+		if raw, err := q.body(); q.hasBody && (err != nil || given(raw)) {
+			return nil, nil, cmp.Or(err, error(wire.Refuse(wire.TypeIllegalArgument, "[datafeed_id] cannot be supplied with [datafeed_config] or [job_config]; leave the id out of the path")))
+		}
 		list, err := q.h.opt.Feeds.Get(id, false)
 		if err != nil {
 			return nil, nil, err

@@ -110,6 +110,7 @@ func TestDatafeedGoesOn(t *testing.T) {
 func TestDatafeedRefusals(t *testing.T) {
 	r := newRig(t, Options{})
 	r.must(200, "PUT", jobsPath+"j", fmt.Sprintf(feedJob, ""))
+	r.must(200, "PUT", jobsPath+"sums", fmt.Sprintf(feedJob, `,"summary_count_field_name":"doc_count"`))
 	r.must(200, "PUT", jobsPath+"late", fmt.Sprintf(feedJob, `,"latency":"1h"`))
 	for _, c := range []struct {
 		status     int
@@ -127,6 +128,19 @@ func TestDatafeedRefusals(t *testing.T) {
 		{400, `{"job_id":"j","indices":["a"],"chunking_config":{"mode":"manual"}}`, "time_span"},
 		{400, `{"job_id":"late","indices":["a"]}`, "latency"},
 		{400, `{"job_id":"j","indices":["a"],"datafeed_id":"other"}`, "Inconsistent"},
+		{400, `{"job_id":"j","indices":["a"],"query":{"match_all2":{}}}`, "unknown query"},
+		{400, `{"job_id":"j","indices":["a"],"max_empty_searches":0}`, "max_empty_searches"},
+		{400, `{"job_id":"j","indices":["a","far:b"]}`, "several clusters"},
+		{400, `{"job_id":"j","indices":["a"],"chunking_config":{"mode":"auto","time_span":"1h"}}`, "time_span must not be set"},
+		{400, `{"job_id":"j","indices":["a"],"chunking_config":{"mode":"often"}}`, "mode"},
+		{400, `{"job_id":"j","indices":["a"],"delayed_data_check_config":{"enabled":true,"check_window":"1m"}}`, "at least the bucket_span"},
+		{400, `{"job_id":"j","indices":["a"],"delayed_data_check_config":{"enabled":true,"check_window":"4000d"}}`, "more than 10000 times"},
+		{400, `{"job_id":"j","indices":["a"],"aggs":{},"aggregations":{}}`, "Found two aggregation definitions"},
+		{400, `{"job_id":"sums","indices":["a"],"aggs":{"a":{"terms":{"field":"x"}}}}`, "date_histogram"},
+		{400, `{"job_id":"sums","indices":["a"],"aggs":{"a":{"date_histogram":{"field":"@timestamp","fixed_interval":"1m"}}}}`, "Missing max aggregation for time_field [@timestamp]"},
+		{400, `{"job_id":"sums","indices":["a"],"aggs":{"a":{"date_histogram":{"field":"other","fixed_interval":"1m"},"aggs":{"@timestamp":{"max":{"field":"@timestamp"}}}}}}`, "must be on the time_field"},
+		{400, `{"job_id":"sums","indices":["a"],"aggs":{"a":{"date_histogram":{"field":"@timestamp","fixed_interval":"7m"},"aggs":{"@timestamp":{"max":{"field":"@timestamp"}}}}}}`, "must be a divisor"},
+		{400, `{"job_id":"sums","indices":["a"],"frequency":"90s","aggs":{"a":{"date_histogram":{"field":"@timestamp","fixed_interval":"1m"},"aggs":{"@timestamp":{"max":{"field":"@timestamp"}}}}}}`, "multiple of the aggregation interval"},
 		{200, `{"job_id":"j","indices":["a"]}`, `"scroll_size":1000`},
 		{400, `{"job_id":"j","indices":["a"]}`, "already exists"},
 	} {
@@ -156,6 +170,8 @@ func TestDatafeedPreview(t *testing.T) {
 	r.must(200, "PUT", "/_ml/datafeeds/df", `{"job_id":"j","indices":["m"]}`)
 	body := r.must(200, "GET", "/_ml/datafeeds/df/_preview", "")
 	contains(t, body, `[{"host":"h0","v":0,"@timestamp":1699999200000},{"host":"h1","v":0,`)
+	r.refused(400, "illegal_argument_exception", "[datafeed_id] cannot be supplied", "POST", "/_ml/datafeeds/df/_preview", `{"datafeed_config":{"indices":["m"]}}`)
+	contains(t, r.must(200, "GET", "/_ml/datafeeds/df?exclude_generated=true", ""), `"datafeeds":[{"job_id":"j"`)
 	if strings.Contains(body, "other") {
 		t.Errorf("a field that the job does not analyze is shown: %.200s", body)
 	}

@@ -42,17 +42,17 @@ func (c *DatafeedChange) fields() strict.Fields {
 		return strict.Refuse(wire.Refuse(wire.TypeIllegalArgument, "%s are not supported: searches run in an index without scripts; compute the field when the documents are written", what))
 	}
 	indices := set("indices", oneOrMany(&f.Indices))
-	aggs := set("aggregations", strict.RawObject(&f.Aggregations, maxQuery))
+	aggs := func(r *strict.Reader) error {
+		if c.given["aggregations"] {
+			return wire.Refuse(wire.TypeParsing, "Found two aggregation definitions: [aggs] and [aggregations]; give one")
+		}
+		return set("aggregations", strict.RawObject(&f.Aggregations, maxQuery))(r)
+	}
 	return strict.Fields{
 		"datafeed_id": strict.Text(&f.DatafeedID), "job_id": set("job_id", strict.Text(&f.JobID)),
 		"query_delay": set("query_delay", durationText("query_delay", &f.QueryDelay)), "frequency": set("frequency", durationText("frequency", &f.Frequency)),
 		"indices": indices, "indexes": indices, "query": set("query", strict.RawObject(&f.Query, maxQuery)),
-		"aggregations": aggs, "aggs": func(r *strict.Reader) error {
-			if c.given["aggregations"] {
-				return wire.Refuse(wire.TypeParsing, "Found two aggregation definitions: [aggs] and [aggregations]; give one")
-			}
-			return aggs(r)
-		},
+		"aggregations": aggs, "aggs": aggs,
 		"scroll_size":        set("scroll_size", strict.OptionalInt(&f.ScrollSize)),
 		"max_empty_searches": set("max_empty_searches", strict.OptionalInt(&f.MaxEmptySearches)),
 		"chunking_config": set("chunking_config", strict.Object("chunking_config", strict.Fields{

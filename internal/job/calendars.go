@@ -109,11 +109,24 @@ func (m *Manager) DeleteEvent(ctx context.Context, id, event string) error {
 		c := *have
 		c.Events = slices.DeleteFunc(slices.Clone(c.Events), func(e wire.CalendarEvent) bool { return e.EventID == event })
 		if len(c.Events) == len(have.Events) {
+			if other := m.shared.calendarOf(event); other != "" {
+				return nil, &Error{Fault: BadRequest, Reason: "Event [" + event + "] is not in calendar [" + id + "] but in [" + other + "]; name that one"}
+			}
 			return nil, &Error{Fault: NotFound, Reason: "No event with id [" + event + "] in calendar [" + id + "]"}
 		}
 		return &c, nil
 	})
 	return err
+}
+
+// calendarOf is the calendar that has an event, "" if none does; mu is held.
+func (s *shared) calendarOf(event string) string {
+	for id, c := range s.calendars { // order-free: an event is in one
+		if slices.ContainsFunc(c.Events, func(e wire.CalendarEvent) bool { return e.EventID == event }) {
+			return id
+		}
+	}
+	return ""
 }
 
 // DeleteCalendar removes a calendar with its events.

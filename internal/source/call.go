@@ -163,6 +163,10 @@ func (r *Remote) once(ctx context.Context, method, path string, body, out any) e
 	}
 	resp, err := r.client.Do(req)
 	if err != nil {
+		// Its address is known by its name.
+		if u := (*url.Error)(nil); errors.As(err, &u) {
+			err = u.Err
+		}
 		return fmt.Errorf("remote [%s]: %w", r.name, err)
 	}
 	defer func() { _ = resp.Body.Close() }() // What matters was read.
