@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -141,6 +142,10 @@ const (
 const nodeName = "tidemark"
 
 func (s *Server) serve(ctx context.Context, id string) error {
+	secure, err := s.secure()
+	if err != nil {
+		return err
+	}
 	in := index.New(s.docs, s.jobs, time.Now)
 	if err := in.Prepare(ctx); err != nil {
 		return err
@@ -163,8 +168,25 @@ func (s *Server) serve(ctx context.Context, id string) error {
 		Handler: s.routes(handler, &guard), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
-	go func() { s.served <- s.http.Serve(s.listener) }()
+	if secure == nil {
+		go func() { s.served <- s.http.Serve(s.listener) }()
+		return nil
+	}
+	s.http.TLSConfig = secure
+	go func() { s.served <- s.http.ServeTLS(s.listener, "", "") }()
 	return nil
+}
+
+// secure is how the server speaks TLS, nil if it does not.
+func (s *Server) secure() (*tls.Config, error) {
+	if s.opt.TLSCert == "" {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(s.opt.TLSCert, s.opt.TLSKey)
+	if err != nil {
+		return nil, fmt.Errorf("the certificate cannot be used: %w; --tls-cert and --tls-key name PEM files that belong together", err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
 }
 
 // remotes are the search clusters that datafeeds may name.
@@ -239,7 +261,13 @@ func (s *Server) health(w http.ResponseWriter, ok bool, text string) {
 }
 
 // URL is where the server answers.
-func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
+func (s *Server) URL() string {
+	scheme := "http://"
+	if s.opt.TLSCert != "" {
+		scheme = "https://"
+	}
+	return scheme + s.listener.Addr().String()
+}
 
 // Data is the data directory.
 func (s *Server) Data() string { return s.opt.Data }

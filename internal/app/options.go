@@ -22,6 +22,9 @@ const DefaultListen = "127.0.0.1:7270"
 type Options struct {
 	// Data is the data directory, Listen the address host:port.
 	Data, Listen string
+	// TLSCert and TLSKey are PEM files of a certificate, with its chain, and its
+	// private key; with them the server speaks HTTPS, HTTP/2 included, and nothing else.
+	TLSCert, TLSKey string
 	// APIVersion is the version that clients are told; "" means the built-in one.
 	APIVersion string
 	// CompatHeaders: send what official clients need to see, but nobody else.
@@ -69,6 +72,9 @@ func (o *Options) Validate() error {
 	}
 	if _, _, err := net.SplitHostPort(o.Listen); err != nil {
 		return fmt.Errorf("--listen %q is no address: give host:port, such as %s", o.Listen, DefaultListen)
+	}
+	if (o.TLSCert == "") != (o.TLSKey == "") {
+		return errors.New("--tls-cert and --tls-key belong together: give the files of the certificate and of its private key, or neither")
 	}
 	for name, n := range map[string]int64{
 		"max-upload": o.MaxUpload, "max-reading": o.MaxReading, "max-queued": o.MaxQueued, "min-free": o.MinFree,

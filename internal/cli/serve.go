@@ -32,6 +32,8 @@ func newServe() *cobra.Command {
 	flags.StringVar(&f.config, "config", "", "YAML `file` with options")
 	flags.StringVar(&f.Data, "data", f.Data, "data `directory`")
 	flags.StringVar(&f.Listen, "listen", f.Listen, "`address` to listen on, host:port")
+	flags.StringVar(&f.TLSCert, "tls-cert", "", "PEM `file` with a certificate and its chain; with it the server speaks HTTPS and HTTP/2")
+	flags.StringVar(&f.TLSKey, "tls-key", "", "PEM `file` with the certificate's private key")
 	flags.StringVar(&f.compat, "compat-headers", "on", "send the product header and version fields that official clients demand: on or off")
 	flags.StringVar(&f.APIVersion, "api-version", "", "API `version` to tell clients (default "+wire.Version+")")
 	flags.StringSliceVar(&f.AllowOrigins, "allow-origin", nil, "web `origin` that may send requests, such as https://tools.example.org; may be repeated")
