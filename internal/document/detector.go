@@ -88,6 +88,9 @@ func checkDetector(x *wire.Detector) error {
 		return err
 	}
 	x.Function = string(f)
+	if err := checkExclude(x); err != nil {
+		return err
+	}
 	if err := checkUse(x, f); err != nil {
 		return err
 	}
@@ -99,6 +102,9 @@ func checkDetector(x *wire.Detector) error {
 		if err := checkFieldName(r.role, r.name); err != nil {
 			return err
 		}
+	}
+	if err := checkRules(x, f); err != nil {
+		return err
 	}
 	splits := roles[1:]
 	for i, a := range splits {
@@ -113,10 +119,7 @@ func checkDetector(x *wire.Detector) error {
 			return wire.Refuse(wire.TypeStatus, "'%s' is not a permitted value for %s: the name is reserved", s.name, s.role)
 		}
 	}
-	if err := checkExclude(x); err != nil {
-		return err
-	}
-	return checkRules(x, f)
+	return nil
 }
 
 func function(name string) (spec.Function, error) {

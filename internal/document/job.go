@@ -211,15 +211,19 @@ func modelPlotConfig(j *wire.Job) strict.Read {
 
 func (d *draft) analysisLimits(r *strict.Reader) error {
 	var memory string
+	given := false
 	limits := wire.AnalysisLimits{}
 	err := strict.Object("analysis_limits", strict.Fields{
-		"model_memory_limit":            strict.TextOrNumber(&memory),
+		"model_memory_limit": func(r *strict.Reader) error {
+			given = true
+			return strict.TextOrNumber(&memory)(r)
+		},
 		"categorization_examples_limit": strict.OptionalInt(&limits.CategorizationExamplesLimit),
 	})(r)
 	if err == nil {
 		err = notNegative("categorization_examples_limit", limits.CategorizationExamplesLimit)
 	}
-	if err == nil && memory != "" {
+	if err == nil && given {
 		d.memoryMiB, err = wire.ParseMemoryLimit("model_memory_limit", memory)
 	}
 	d.job.AnalysisLimits = &limits

@@ -1,7 +1,6 @@
 package job
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -184,34 +183,40 @@ func (t *refreshTask) refuse(err error) { t.answer <- err }
 // are the events that count for a job now and did not before: they are applied to
 // its past, too.
 func (m *Manager) refresh(ctx context.Context, concerns func(*wire.Job) bool, added func(*wire.Job) []spec.Event) error {
-	var waits []*refreshTask
+	type wait struct {
+		j *job
+		t *refreshTask
+	}
+	var waits []wait
 	for _, j := range m.all() {
 		have := j.conf.Load()
 		if have.spec == nil || !concerns(have.wire) {
 			continue
 		}
+		events := added(have.wire)
 		if r := j.run.Load(); r != nil {
-			t := &refreshTask{added: added(have.wire), answer: make(chan error, 1)}
+			t := &refreshTask{added: events, answer: make(chan error, 1)}
 			if r.enqueue(ctx, t) == nil {
-				waits = append(waits, t)
+				waits = append(waits, wait{j, t})
 				continue
 			}
 		}
-		if err := j.renew(); err != nil {
+		if err := m.refreshClosed(ctx, j, events); err != nil {
 			return err
 		}
-		if events := added(have.wire); len(events) > 0 {
-			if err := j.reworkClosed(ctx, events); err != nil {
-				m.log.Warn("events were not applied to a job's past", "job", j.id, "error", err)
-				m.opt.Note(j.id, "warning", "Scheduled events were not applied to results that exist already: "+err.Error())
-			}
-		}
 	}
-	for _, t := range waits {
+	for _, w := range waits {
 		select {
-		case err := <-t.answer:
-			// A job that closes meanwhile takes the filter when it opens.
-			if e, refused := err.(*Error); err != nil && !(refused && cmp.Or(e.Fault, NotOpen) == NotOpen) {
+		case err := <-w.t.answer:
+			e, refused := err.(*Error)
+			switch {
+			case refused && (e.Fault == NotOpen || e.Fault == Conflict):
+				// It closed meanwhile and takes what is new when it opens.
+				err = m.refreshClosed(ctx, w.j, w.t.added)
+			case refused && e.Fault == NotFound:
+				err = nil // It was deleted meanwhile.
+			}
+			if err != nil {
 				return err
 			}
 		case <-ctx.Done():
@@ -221,10 +226,27 @@ func (m *Manager) refresh(ctx context.Context, concerns func(*wire.Job) bool, ad
 	return nil
 }
 
+// refreshClosed is refresh for a job that nobody works on.
+func (m *Manager) refreshClosed(ctx context.Context, j *job, events []spec.Event) error {
+	if err := j.renew(); err != nil {
+		return err
+	}
+	if len(events) == 0 {
+		return nil
+	}
+	if err := j.reworkClosed(ctx, events); err != nil {
+		m.log.Warn("events were not applied to a job's past", "job", j.id, "error", err)
+		m.opt.Note(j.id, "warning", "Scheduled events were not applied to results that exist already: "+err.Error())
+	}
+	return nil
+}
+
 // renew makes a job's configuration anew from the same document.
 func (j *job) renew() error {
 	j.m.shared.mu.RLock()
 	defer j.m.shared.mu.RUnlock()
+	j.naming.Lock()
+	defer j.naming.Unlock()
 	conf, err := j.m.newConfig(j.conf.Load().wire)
 	if err == nil {
 		j.conf.Store(conf)

@@ -180,7 +180,7 @@ func (j *job) beginClosing(force bool) (*runner, error) {
 		return nil, stopping(j.id)
 	}
 	if force {
-		why := unavailable(j.id, nil, "job [%s] was closed by force before this request was begun; open it and send it again", j.id)
+		why := conflict(j.id, "job [%s] was closed by force before this request was begun; open it and send it again", j.id)
 		for _, t := range r.queue.drop() {
 			t.refuse(why)
 		}

@@ -282,6 +282,10 @@ func (r *runner) settle(s store.State, stamp func(*stamps, int64)) error {
 // appendOpen makes the job open: the entry carries the whole configuration.
 func (r *runner) appendOpen() error {
 	r.outcome = r.before()
+	// What jobs share may have changed while nobody worked on this one.
+	if err := r.j.renew(); err != nil {
+		return badRequest(r.j.id, "%s", err.Error())
+	}
 	en := &entry.Entry{Kind: entry.Open, Config: r.j.conf.Load().spec}
 	answer := make(chan error, 1)
 	ok := r.submit(&unit{

@@ -44,8 +44,9 @@ type job struct {
 	// forecasts has a *wire.ForecastStats for each, by id.
 	forecasts sync.Map
 
-	// naming guards that the names a job holds are those of its configuration: gone is
-	// set when it holds none any more.
+	// naming makes changes of the configuration one after the other, and guards that
+	// the names a job holds are those of its configuration: gone is set when it holds
+	// none any more. It is taken after shared.mu.
 	naming sync.Mutex
 	gone   bool
 

@@ -3,6 +3,7 @@ package job
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/go-json-experiment/json"
@@ -110,6 +111,9 @@ func (j *job) reconfigure(ctx context.Context, u *document.Update, open bool) er
 	if err := j.save(ctx, func(row *store.Job) { row.Config = stored }); err != nil {
 		// Cannot fail: the names were free a moment ago and nobody waits for them.
 		_ = j.m.names.move(j.id, w.Groups, have.wire.Groups)
+		if errors.Is(err, store.ErrNotFound) {
+			return notFound(j.id) // It was deleted meanwhile.
+		}
 		return notDurable(j.id, "its configuration", err)
 	}
 	j.conf.Store(conf)
