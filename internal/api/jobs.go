@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tidemark/internal/document"
+	"tidemark/internal/match"
 	"tidemark/wire"
 	"tidemark/wire/strict"
 )
@@ -150,6 +151,9 @@ func updateJob(q *request) error {
 	body, err := q.body()
 	if err != nil {
 		return err
+	}
+	if match.All(q.id()) {
+		return wire.Refuse(wire.TypeIllegalArgument, "Cannot update more than 1 job at a time; name one job instead of [%s]", wire.Clip(q.id()))
 	}
 	update, err := document.ParseUpdate(body)
 	if err != nil {

@@ -58,6 +58,7 @@ func TestUpdate(t *testing.T) {
 		t.Errorf("after refusals the job is %s", got)
 	}
 	r.refused(404, "resource_not_found_exception", "none", "POST", jobsPath+"none/_update", `{"description":"x"}`)
+	r.refused(400, "illegal_argument_exception", "more than 1 job", "POST", jobsPath+"_all/_update", `{"description":"x"}`)
 	r.must(200, "POST", jobsPath+"j/_close", "")
 	if got := change(`{"analysis_limits":{"model_memory_limit":"30mb"},"model_prune_window":"1h"}`); !strings.Contains(got, `"model_memory_limit":"30mb"`) || !strings.Contains(got, `"model_prune_window":"1h"`) {
 		t.Errorf("a closed job is %s", got)
