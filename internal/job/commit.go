@@ -32,6 +32,9 @@ type item struct {
 	// drop removes the results that start at or after dropFromMs.
 	drop       bool
 	dropFromMs int64
+	// reverted names the model snapshot that an entry at revertedAt went back to.
+	reverted   string
+	revertedAt uint64
 	// rework: the finals replace those that are dropped; they were computed before.
 	rework bool
 	// what names the request in a refusal.
@@ -299,6 +302,10 @@ func (c *committer) build(group []*item) (*store.Commit, rowCounts) {
 			appendCategories(commit, conf, it.categories)
 			if it.drop {
 				commit.DropFrom, commit.DropFromMs, commit.KeepForecasts = true, it.dropFromMs, it.rework
+			}
+			if it.reverted != "" {
+				v.RevertedTo, v.RevertedAt, changed = it.reverted, it.revertedAt, true
+				c.r.j.active.Store(&it.reverted)
 			}
 			if it.figures != nil {
 				v.figures = *it.figures

@@ -282,6 +282,11 @@ func (s *memStore) Jobs(context.Context) ([]store.Job, error) {
 	defer s.mu.Unlock()
 	list := slices.Collect(maps.Values(s.live.jobs))
 	slices.SortFunc(list, func(a, b store.Job) int { return cmp.Compare(a.ID, b.ID) })
+	for i := range list {
+		if have := s.live.snapshots[list[i].Num]; len(have) > 0 {
+			list[i].Newest, list[i].NewestAt = have[0].Meta, have[0].Position
+		}
+	}
 	return list, nil
 }
 
@@ -519,6 +524,20 @@ func (f failingReader) Read([]byte) (int, error) { return 0, f.err }
 func (s *memStore) DeleteSnapshot(_ context.Context, job, position uint64) error {
 	return s.sync(func(r *memRows) error {
 		r.snapshots[job] = slices.DeleteFunc(r.snapshots[job], func(s memSnapshot) bool { return s.Position == position })
+		return nil
+	})
+}
+
+func (s *memStore) SetSnapshotMeta(_ context.Context, job, position uint64, meta []byte) error {
+	return s.sync(func(r *memRows) error {
+		// The durable rows share the list until it is replaced.
+		list := slices.Clone(r.snapshots[job])
+		for i := range list {
+			if list[i].Position == position {
+				list[i].Meta = meta
+			}
+		}
+		r.snapshots[job] = list
 		return nil
 	})
 }

@@ -33,8 +33,7 @@ type modelSnapshot struct {
 	docID   string
 }
 
-// snapshots lists a job's snapshots, newest first. A snapshot that was reverted
-// to may stand at two positions of the log; the later one counts.
+// snapshots lists a job's snapshots, newest first.
 func (j *job) snapshots(ctx context.Context) ([]modelSnapshot, error) {
 	rows, err := j.m.opt.Store.Snapshots(ctx, j.num)
 	if err != nil {
@@ -212,11 +211,46 @@ func (m *Manager) UpdateModelSnapshot(ctx context.Context, id, snapshot string, 
 		}
 		return &s.ModelSnapshot, err
 	}
-	meta, err := json.Marshal(&s.meta)
+	rows, err := j.rowsOf(ctx, snapshot)
 	if err != nil {
 		return nil, err
 	}
-	return &s.ModelSnapshot, m.opt.Store.SetSnapshotMeta(ctx, j.num, s.position, meta)
+	for i := range rows {
+		rows[i].meta.Description, rows[i].meta.Retain = s.Description, s.Retain
+		if err := j.saveMeta(ctx, &rows[i]); err != nil {
+			return nil, err
+		}
+	}
+	return &s.ModelSnapshot, nil
+}
+
+// snapshotRow is a stored snapshot with what is known of it.
+type snapshotRow struct {
+	store.Snapshot
+	meta snapshotMeta
+	// needed: recovery may need it.
+	needed bool
+}
+
+// rowsOf are the stored snapshots with an id, newest first: the one that was taken
+// is the last, those before it are copies from when a revert went back to it.
+func (j *job) rowsOf(ctx context.Context, id string) (list []snapshotRow, err error) {
+	rows, err := j.m.opt.Store.Snapshots(ctx, j.num)
+	for i := range rows {
+		r := snapshotRow{Snapshot: rows[i], needed: i < keepSnapshots}
+		if json.Unmarshal(rows[i].Meta, &r.meta) == nil && r.meta.ID == id {
+			list = append(list, r)
+		}
+	}
+	return list, err
+}
+
+func (j *job) saveMeta(ctx context.Context, r *snapshotRow) error {
+	meta, err := json.Marshal(&r.meta)
+	if err != nil {
+		return err
+	}
+	return j.m.opt.Store.SetSnapshotMeta(ctx, j.num, r.Position, meta)
 }
 
 // DeleteModelSnapshot removes a snapshot that is not the active one. Those that
@@ -230,6 +264,9 @@ func (m *Manager) DeleteModelSnapshot(ctx context.Context, id, snapshot string) 
 	if err != nil {
 		return err
 	}
+	if j.changingNow() != "" {
+		return conflict(id, "Cannot delete model snapshot [%s] because job [%s] is being %s; try again later", snapshot, id, j.changingNow())
+	}
 	if j.activeSnapshot() == snapshot {
 		return badRequest(id, "Model snapshot '%s' is the active snapshot for job '%s', so cannot be deleted", snapshot, id)
 	}
@@ -237,19 +274,19 @@ func (m *Manager) DeleteModelSnapshot(ctx context.Context, id, snapshot string) 
 		_, err := m.opt.Store.Erase(ctx, j.num, s.docID)
 		return err
 	}
-	rows, err := m.opt.Store.Snapshots(ctx, j.num)
-	if err != nil {
-		return err
-	}
-	if at := slices.IndexFunc(rows, func(r store.Snapshot) bool { return r.Position == s.position }); at >= 0 && at < keepSnapshots {
-		s.meta.Figures = nil
-		meta, err := json.Marshal(&s.meta)
+	rows, err := j.rowsOf(ctx, snapshot)
+	for i := range rows {
 		if err != nil {
-			return err
+			break
 		}
-		return m.opt.Store.SetSnapshotMeta(ctx, j.num, s.position, meta)
+		if rows[i].needed {
+			rows[i].meta.Figures = nil
+			err = j.saveMeta(ctx, &rows[i])
+		} else {
+			err = m.opt.Store.DeleteSnapshot(ctx, j.num, rows[i].Position)
+		}
 	}
-	return m.opt.Store.DeleteSnapshot(ctx, j.num, s.position)
+	return err
 }
 
 // activeSnapshot is the id of the snapshot that the next open restores, "" if
@@ -329,7 +366,13 @@ func (r *runner) goBack() {
 	plan := r.revert
 	r.outcome = closed
 	s := &plan.snapshot
+	if plan.err = r.j.keepForever(r.ctx, s); plan.err != nil {
+		return
+	}
 	en := &entry.Entry{Kind: entry.Revert, Snapshot: s.SnapshotID, Keep: !plan.drop, TimeMs: dropFrom(&s.ModelSnapshot)}
+	if s.written {
+		en.Snapshot = emptySnapshot // There is no state behind it.
+	}
 	answer := make(chan error, 1)
 	u := &unit{entries: []*entry.Entry{en}, what: "reverting it", done: func(err error, _ *view) { answer <- err }}
 	if !r.submit(u) {
@@ -339,14 +382,29 @@ func (r *runner) goBack() {
 	if plan.err = <-answer; plan.err != nil {
 		return
 	}
-	f := r.freeze(cmp.Or(s.Description, "reverted to"))
+	r.j.active.Store(&s.SnapshotID)
+	r.m.opt.step("reverted")
+	f := r.freeze("after a revert")
 	if f == nil {
 		return
 	}
-	if s.SnapshotID != emptySnapshot {
-		f.id, f.retain, f.createMs, f.kept = s.SnapshotID, s.Retain, int64(s.Timestamp), true
-	}
+	f.as = s.SnapshotID
 	r.save(f)
+}
+
+// keepForever makes sure that a snapshot stays until it expires, as one that was
+// reverted to must.
+func (j *job) keepForever(ctx context.Context, s *modelSnapshot) error {
+	if s.written || s.meta.Kept {
+		return nil
+	}
+	s.meta.Kept = true
+	rows, err := j.rowsOf(ctx, s.SnapshotID)
+	for i := range rows {
+		rows[i].meta.Kept = true
+		err = cmp.Or(err, j.saveMeta(ctx, &rows[i]))
+	}
+	return err
 }
 
 // dropFrom is the start of the results that came after a snapshot.
@@ -357,23 +415,21 @@ func dropFrom(s *wire.ModelSnapshot) int64 {
 	return int64(*s.LatestResultTimeStamp) + 1
 }
 
-// applyRevert replaces the engine by the one of the snapshot that the entry names.
-// A snapshot that a client wrote has no state behind it: the model is empty then.
+// applyRevert replaces the engine by the one of the snapshot that the entry names:
+// the one that was taken, not what later reverts stored of it.
 func (r *runner) applyRevert(position uint64, en *entry.Entry) error {
-	rows, err := r.m.opt.Store.Snapshots(r.ctx, r.j.num)
-	if err != nil {
-		return err
-	}
 	next := engine.New(r.m.engineOptions())
-	for i := range rows {
-		var meta snapshotMeta
-		if en.Snapshot == emptySnapshot || json.Unmarshal(rows[i].Meta, &meta) != nil || meta.ID != en.Snapshot {
-			continue
-		}
-		if next, err = r.read(&rows[i], 0, position); err != nil {
+	if en.Snapshot != emptySnapshot {
+		rows, err := r.j.rowsOf(r.ctx, en.Snapshot)
+		if err != nil {
 			return err
 		}
-		break
+		if len(rows) == 0 || rows[len(rows)-1].Position >= position {
+			return fmt.Errorf("the model snapshot [%s], which the job was reverted to, is gone; restore the data directory from a backup, or reset the job", en.Snapshot)
+		}
+		if next, err = r.read(&rows[len(rows)-1].Snapshot, 0, position); err != nil {
+			return err
+		}
 	}
 	next.Inherit(r.eng, en.Keep)
 	r.eng = next
@@ -429,7 +485,7 @@ func (m *Manager) UpgradeModelSnapshot(ctx context.Context, id, snapshot string)
 // count from its newest one.
 func (j *job) expireSnapshots(ctx context.Context) error {
 	all, err := j.snapshots(ctx)
-	if err != nil || len(all) == 0 {
+	if err != nil || len(all) == 0 || j.changingNow() != "" {
 		return err
 	}
 	slices.SortFunc(all, func(a, b modelSnapshot) int { return cmp.Compare(b.Timestamp, a.Timestamp) })

@@ -269,6 +269,7 @@ func (r *runner) apply(position uint64, en *entry.Entry, it *item) (applied engi
 		return applied, nil
 	}
 	if en.Kind == entry.Revert {
+		it.reverted, it.revertedAt = en.Snapshot, position
 		if !en.Keep {
 			it.drop, it.dropFromMs = true, en.TimeMs
 		}

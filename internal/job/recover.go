@@ -85,6 +85,9 @@ func (m *Manager) adopt(row *store.Job) *job {
 	if row.Newest != nil && json.Unmarshal(row.Newest, &meta) == nil && meta.ID != "" {
 		j.active.Store(&meta.ID)
 	}
+	if v.RevertedAt > row.NewestAt {
+		j.active.Store(&v.RevertedTo)
+	}
 	m.names.adopt(row.ID, conf.wire.Groups)
 	m.jobs.Store(row.ID, j)
 	return j

@@ -32,12 +32,9 @@ type snapshot struct {
 	work     int64
 	figures  *figures
 	reason   string
-	// id, retain and createMs are those of the snapshot that was reverted to; ""
-	// and 0: a new one. kept: it stays until it expires.
-	id       string
-	retain   bool
-	createMs int64
-	kept     bool
+	// as is the id of the snapshot that was reverted to, of which this is a copy that
+	// is not shown; "": a new one.
+	as string
 }
 
 // snapshotMeta is stored beside a snapshot for whoever lists them. Times are in
@@ -151,28 +148,23 @@ func (r *runner) saved(began time.Time) {
 
 func (r *runner) publish(s *snapshot) error {
 	nowMs := r.m.opt.Clock().UnixMilli()
-	id, description, createMs := s.id, s.reason, s.createMs
-	if id == "" {
-		var err error
-		if id, err = r.snapshotID(r.ctx, nowMs); err != nil {
+	known := &snapshotMeta{ID: s.as}
+	if s.as == "" {
+		id, err := r.snapshotID(r.ctx, nowMs)
+		if err != nil {
 			return err
 		}
-		description, createMs = "taken "+s.reason, nowMs
+		r.j.keptMs.CompareAndSwap(0, nowMs)
+		kept := s.reason == atClose || time.Duration(nowMs-r.j.keptMs.Load())*time.Millisecond >= r.j.persistInterval()
+		known = &snapshotMeta{ID: id, Kept: kept, Description: "taken " + s.reason, Figures: s.figures,
+			LatestRecordMs: s.figures.Counts.LatestRecord, LatestResultMs: s.figures.Size.BucketMs}
 	}
-	r.j.keptMs.CompareAndSwap(0, nowMs)
-	s.kept = s.kept || s.reason == atClose || time.Duration(nowMs-r.j.keptMs.Load())*time.Millisecond >= r.j.persistInterval()
-	meta, err := json.Marshal(&snapshotMeta{
-		ID: id, Retain: s.retain, Kept: s.kept,
-		Description:    description,
-		Figures:        s.figures,
-		LatestRecordMs: s.figures.Counts.LatestRecord,
-		LatestResultMs: s.figures.Size.BucketMs,
-	})
+	meta, err := json.Marshal(known)
 	if err != nil {
 		return err
 	}
 	_, err = r.m.opt.Store.SaveSnapshot(r.ctx, store.Snapshot{
-		Job: r.j.num, Position: s.position, CreateMs: createMs, Build: r.m.opt.Build, Meta: meta,
+		Job: r.j.num, Position: s.position, CreateMs: nowMs, Build: r.m.opt.Build, Meta: meta,
 	}, func(w io.Writer) error {
 		r.m.opt.step("snapshot-begins")
 		err := guarded(s.position, func() error { _, err := s.frozen.WriteTo(w); return err })
@@ -181,8 +173,8 @@ func (r *runner) publish(s *snapshot) error {
 	})
 	if err == nil {
 		r.j.snapshotMs.Store(nowMs)
-		r.j.active.Store(&id)
-		if s.kept {
+		r.j.active.Store(&known.ID)
+		if known.Kept {
 			r.j.keptMs.Store(nowMs)
 		}
 	}
@@ -203,7 +195,7 @@ func (r *runner) retire() error {
 	err = r.m.opt.Log.Trim(ctx, r.j.num, slices.Min(append(bases, oldest))+1)
 	for _, old := range list[keepSnapshots:] {
 		var meta snapshotMeta
-		if slices.Contains(bases, old.Position) || json.Unmarshal(old.Meta, &meta) == nil && (meta.Kept || meta.Retain) && meta.Figures != nil {
+		if json.Unmarshal(old.Meta, &meta) == nil && (meta.Kept || meta.Retain) && meta.Figures != nil {
 			continue
 		}
 		err = errors.Join(err, r.m.opt.Store.DeleteSnapshot(ctx, r.j.num, old.Position))

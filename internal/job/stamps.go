@@ -31,6 +31,10 @@ type stamps struct {
 	ClosedAt uint64 `json:"closed_at,omitempty"`
 	// Timing is how long buckets took.
 	Timing timing `json:"timing,omitzero"`
+	// RevertedTo is the model snapshot that the last revert, at log position
+	// RevertedAt, went back to.
+	RevertedTo string `json:"reverted_to,omitempty"`
+	RevertedAt uint64 `json:"reverted_at,omitempty"`
 	// LeftOut are the log positions that an operator told replay to leave out.
 	// Each is stored here durably before its LeaveOut entry is appended, so
 	// that a replay knows whether it has to look for such entries first. The

@@ -66,6 +66,13 @@ func (j *job) stateNow() state {
 	return j.state
 }
 
+// changingNow is what is being done with the job, "" if nothing.
+func (j *job) changingNow() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.changing
+}
+
 // runner returns who takes the job's requests, or why nobody does.
 func (j *job) runner() (*runner, error) {
 	if err := j.m.upgrading(j.id, "job ["+j.id+"] takes nothing while upgrade mode is enabled; try again when it is off"); err != nil {

@@ -56,8 +56,10 @@ type Job struct {
 	// Stats are the last data counts and model size, as JSON, so that a closed
 	// job's stats need no engine.
 	Stats []byte
-	// Newest is the Meta of the newest snapshot, nil without one; only Jobs sets it.
-	Newest []byte
+	// Newest is the Meta of the newest snapshot and NewestAt its position, nil and 0
+	// without one; only Jobs sets them.
+	Newest   []byte
+	NewestAt uint64
 }
 
 // Snapshot describes one stored model snapshot.

@@ -76,7 +76,7 @@ func blob(b []byte) []byte {
 // empty one: the job can still be named and deleted.
 func (s *Store) Jobs(ctx context.Context) ([]store.Job, error) {
 	rows, err := s.file.Reads().QueryContext(ctx, `SELECT num, id, config, crc, state, reason, failed_at, failures, committed, log_end, stamps, stats,
-			(SELECT meta FROM snapshots s WHERE s.job = num ORDER BY position DESC LIMIT 1)
+			(SELECT meta FROM snapshots s WHERE s.job = num ORDER BY position DESC LIMIT 1), (SELECT coalesce(max(position), 0) FROM snapshots s WHERE s.job = num)
 		FROM jobs JOIN progress ON job = num WHERE deleted = 0 ORDER BY id`)
 	if err != nil {
 		return nil, s.explain(err)
@@ -86,7 +86,7 @@ func (s *Store) Jobs(ctx context.Context) ([]store.Job, error) {
 	for rows.Next() {
 		var j store.Job
 		var crc uint32
-		if err := rows.Scan(&j.Num, &j.ID, &j.Config, &crc, &j.State, &j.Reason, &j.FailedAt, &j.Failures, &j.Committed, &j.LogEnd, &j.Stamps, &j.Stats, &j.Newest); err != nil {
+		if err := rows.Scan(&j.Num, &j.ID, &j.Config, &crc, &j.State, &j.Reason, &j.FailedAt, &j.Failures, &j.Committed, &j.LogEnd, &j.Stamps, &j.Stats, &j.Newest, &j.NewestAt); err != nil {
 			return nil, s.explain(err)
 		}
 		if crc != checksum(int64(j.Num), []byte(j.ID), j.Config) {
