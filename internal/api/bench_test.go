@@ -1,11 +1,17 @@
 package api
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,5 +74,78 @@ func BenchmarkTopRecords(b *testing.B) {
 			b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
 			b.ReportMetric(perRecord/1000, "stored-µs/record")
 		})
+	}
+}
+
+// manyJobs is a rig with so many closed jobs, put straight into the store.
+func manyJobs(b testing.TB, n int) *rig {
+	b.Helper()
+	r := newRig(b, Options{})
+	r.must(200, "PUT", jobsPath+"bench-00000", meanJob)
+	list, err := r.store.Jobs(context.Background())
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := 1; i < n; i++ {
+		j := store.Job{ID: fmt.Sprintf("bench-%05d", i), State: store.Closed}
+		j.Config = bytes.ReplaceAll(list[0].Config, []byte("bench-00000"), []byte(j.ID))
+		if err := r.store.CreateJob(context.Background(), &j); err != nil {
+			b.Fatal(err)
+		}
+	}
+	r.restart()
+	return r
+}
+
+// discard is a client that reads fast.
+type discard struct {
+	header http.Header
+	n      int
+}
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) WriteHeader(int)             {}
+func (d *discard) Write(b []byte) (int, error) { d.n += len(b); return len(b), nil }
+
+// BenchmarkJobs asks for the statistics and the configurations of many jobs.
+func BenchmarkJobs(b *testing.B) {
+	for _, c := range []struct {
+		name, target string
+		jobs         int
+	}{{"stats of one", "bench-00007/_stats", 100}, {"stats of 10,000", "_stats", 10_000}, {"listing 1,000", "", 1000}} {
+		b.Run(c.name, func(b *testing.B) {
+			r := manyJobs(b, c.jobs)
+			target := strings.TrimSuffix(jobsPath+c.target, "/")
+			r.must(200, "GET", target+"?filter_path=count", "")
+			b.ReportAllocs()
+			for b.Loop() {
+				w := &discard{header: http.Header{}}
+				req := httptest.NewRequest("GET", "http://127.0.0.1:7270"+target, nil)
+				r.ServeHTTP(w, req)
+				b.SetBytes(int64(w.n))
+			}
+		})
+	}
+}
+
+// TestStreamedLists: a long list that is sent while it is encoded is the same as one
+// that is not, also compressed.
+func TestStreamedLists(t *testing.T) {
+	r := manyJobs(t, streamFrom+10)
+	for _, target := range []string{jobsPath + "_stats", strings.TrimSuffix(jobsPath, "/")} {
+		// A filter that lets all through is applied to the whole.
+		whole := r.must(200, "GET", target+"?filter_path=*", "")
+		if w := r.do("GET", target, ""); w.Body.String() != whole || w.Header().Get("Content-Length") != "" {
+			t.Errorf("%s: streamed it is %.200s, whole %.200s", target, w.Body, whole)
+		}
+		w := r.do("GET", target, "", "Accept-Encoding", "gzip")
+		z, err := gzip.NewReader(w.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if plain, err := io.ReadAll(z); err != nil || string(plain) != whole {
+			t.Errorf("%s: compressed it is %.200s (%v), whole %.200s", target, plain, err, whole)
+		}
+		contains(t, whole, fmt.Sprintf(`"count":%d`, streamFrom+10))
 	}
 }

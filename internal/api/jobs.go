@@ -186,8 +186,7 @@ func getJobs(q *request) error {
 			list[i] = withoutGenerated(have)
 		}
 	}
-	q.answer(http.StatusOK, wire.JobList{Count: int64(len(list)), Jobs: list})
-	return nil
+	return sendList(q, "jobs", list)
 }
 
 // withoutGenerated is a configuration as it can be put again.
@@ -217,8 +216,7 @@ func jobStats(q *request) error {
 			s.Node = q.node()
 		}
 	}
-	q.answer(http.StatusOK, wire.JobStatsList{Count: int64(len(list)), Jobs: list})
-	return nil
+	return sendList(q, "jobs", list)
 }
 
 func deleteJob(q *request) error {

@@ -103,6 +103,7 @@ func (s *shape) apply(raw []byte) []byte {
 var humanTimes = map[string]bool{
 	"create_time": true, "finished_time": true, "timestamp": true, "log_time": true, "last_data_time": true,
 	"earliest_record_timestamp": true, "latest_record_timestamp": true,
+	"latest_record_time_stamp": true, "latest_result_time_stamp": true,
 	"latest_empty_bucket_timestamp": true, "latest_sparse_bucket_timestamp": true, "last_finalized_bucket_end": true,
 }
 

@@ -118,11 +118,15 @@ func upgradeSnapshot(q *request) error {
 
 // snapshotUpgrades answers that no upgrade is under way: none ever has to wait.
 func snapshotUpgrades(q *request) error {
-	if _, err := q.boolean("allow_no_match", true); err != nil {
+	allow, err := q.boolean("allow_no_match", true)
+	if err != nil {
 		return err
 	}
 	if _, err := q.h.opt.Jobs.ModelSnapshots(q.Context(), q.id(), job.SnapshotQuery{Expr: q.values["snapshot_id"]}); err != nil {
 		return err
+	}
+	if !allow {
+		return &wire.Refusal{Status: 404, Type: wire.TypeNotFound, Reason: "No model snapshot of job [" + wire.Clip(q.id()) + "] is being upgraded: snapshots of this format are read as they are"}
 	}
 	q.answer(http.StatusOK, map[string]any{"count": 0, "model_snapshot_upgrades": []any{}})
 	return nil

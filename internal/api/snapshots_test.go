@@ -119,3 +119,68 @@ func TestSnapshotDocuments(t *testing.T) {
 	r.must(404, "DELETE", jobsPath+"d/model_snapshots/foo-1", "")
 	contains(t, r.must(200, "GET", jobsPath+"d/model_snapshots/foo-2/_upgrade/_stats", ""), `"count":0`)
 }
+
+// TestSnapshotRetention: snapshots go by their age from the newest one: all after
+// some days, all but the first of a day after fewer; those to retain and the active
+// one stay.
+func TestSnapshotRetention(t *testing.T) {
+	r := newRig(t, Options{})
+	r.must(200, "PUT", jobsPath+"d", strings.TrimSuffix(countJob("1h"), "}")+`,"model_snapshot_retention_days":5,"daily_model_snapshot_retention_after_days":2}`)
+	for _, s := range []struct{ id, at, more string }{
+		{"old", "2016-06-01T08:00:00Z", ""}, {"kept", "2016-06-01T09:00:00Z", `,"retain":true`},
+		{"first-4", "2016-06-04T01:00:00Z", ""}, {"second-4", "2016-06-04T10:00:00Z", ""}, {"active", "2016-06-04T11:00:00Z", ""}, {"third-4", "2016-06-04T12:00:00Z", ""},
+		{"young-1", "2016-06-07T13:00:00Z", ""}, {"young-2", "2016-06-07T14:00:00Z", ""}, {"newest", "2016-06-09T00:30:00Z", ""}} {
+		r.must(201, "PUT", "/.ml-anomalies-d/_doc/d_model_snapshot_"+s.id, fmt.Sprintf(`{"job_id":"d","timestamp":"%s","snapshot_id":"%s","description":"x","latest_result_time_stamp":0,"snapshot_doc_count":1%s}`, s.at, s.id, s.more))
+	}
+	r.must(200, "POST", jobsPath+"d/model_snapshots/active/_revert", "")
+	r.must(200, "DELETE", "/_ml/_delete_expired_data/d", "")
+	var left []string
+	for _, s := range r.snapshotsOf("d", "?desc=false").ModelSnapshots {
+		left = append(left, s.SnapshotID)
+	}
+	if got := strings.Join(left, " "); got != "kept first-4 active young-1 young-2 newest" {
+		t.Errorf("left are %s", got)
+	}
+}
+
+// TestSnapshotRequests: paging, order, expressions and refusals.
+func TestSnapshotRequests(t *testing.T) {
+	r := newRig(t, Options{})
+	r.open("s", countJob("10m"))
+	r.hours("s", 0, 5)
+	r.must(200, "POST", jobsPath+"s/_close", "")
+	id := r.snapshotsOf("s", "").ModelSnapshots[0].SnapshotID
+	at := jobsPath + "s/model_snapshots"
+	body := r.must(200, "GET", at+"/"+id+"?human", "")
+	contains(t, body, `"count":1`, `"snapshot_doc_count":1`, `"model_size_stats":{`, `"retain":false`, `"latest_record_time_stamp":53940000`, `"latest_result_time_stamp":52800000`, `"latest_record_time_stamp_string":"1970-01-01T14:59:00.000Z"`, `"min_version":"`)
+	if strings.Contains(body, "quantiles") {
+		t.Errorf("quantiles are never shown: %s", body)
+	}
+	contains(t, r.must(200, "POST", at+"/_all", `{"start":"0","end":"2100-01-01","sort":"snapshot_id","desc":true,"page":{"from":0,"size":5}}`), `"count":1`)
+	contains(t, r.must(200, "GET", at+"?from=1&size=1", ""), `{"count":1,"model_snapshots":[]}`)
+	contains(t, r.must(200, "GET", at+"/none*", ""), `{"count":0,"model_snapshots":[]}`)
+	const illegal, missing = "illegal_argument_exception", "resource_not_found_exception"
+	r.refused(404, missing, "No model snapshot with id [none] exists for job [s]", "GET", at+"/none", "")
+	r.refused(404, missing, "No known job", "GET", jobsPath+"none/model_snapshots", "")
+	r.refused(400, illegal, "[from]", "GET", at+"?from=-1", "")
+	r.refused(400, illegal, "[nonsense]", "GET", at+"?sort=nonsense", "")
+	r.refused(400, "parse_exception", "[start]", "GET", at+"?start=x", "")
+	r.refused(400, "parse_exception", "required", "POST", at+"/"+id+"/_update", "")
+	r.refused(400, "x_content_parse_exception", "unknown field [x]", "POST", at+"/"+id+"/_update", `{"x":1}`)
+	contains(t, r.must(200, "POST", at+"/"+id+"/_update", `{"retain":true}`), `"retain":true`, `"description":"taken at close"`)
+	for target, method := range map[string]string{"/none/_update": "POST", "/none/_revert": "POST", "/none/_upgrade": "POST", "/none": "DELETE", "/none/_upgrade/_stats": "GET"} {
+		body := ""
+		if strings.HasSuffix(target, "_update") {
+			body = `{"retain":true}`
+		}
+		r.refused(404, missing, "none", method, at+target, body)
+	}
+	r.refused(400, illegal, "active snapshot", "DELETE", at+"/"+id, "")
+	r.refused(409, "status_exception", "already compatible", "POST", at+"/"+id+"/_upgrade?wait_for_completion=true", "")
+	contains(t, r.must(200, "GET", at+"/_all/_upgrade/_stats", ""), `{"count":0,"model_snapshot_upgrades":[]}`)
+	r.must(404, "GET", at+"/_all/_upgrade/_stats?allow_no_match=false", "")
+	r.must(200, "POST", jobsPath+"s/_open", "")
+	r.refused(409, "status_exception", "Can only revert to a model snapshot when the job is closed.", "POST", at+"/"+id+"/_revert", "")
+	r.refused(404, missing, "none", "POST", at+"/none/_revert", "")
+	contains(t, r.must(200, "POST", at+"/"+id+"/_update", `{"description":"while open"}`), `"while open"`)
+}

@@ -5,7 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"tidemark/engine/record"
+	"tidemark/internal/query"
+	"tidemark/internal/store"
 )
 
 // pruneStep is how many rows one step of a removal takes: a few milliseconds, so
@@ -31,9 +32,13 @@ func (m *Manager) DeleteExpired(ctx context.Context, expr string) error {
 }
 
 func (j *job) expireResults(ctx context.Context) error {
-	keep, newest := j.conf.Load().wire.ResultsRetentionDays, j.view.Load().Size.BucketMs
-	if keep == nil || newest == record.NoTime || newest <= 0 {
+	keep := j.conf.Load().wire.ResultsRetentionDays
+	if keep == nil {
 		return nil
+	}
+	newest, err := j.newestResult(ctx)
+	if err != nil || newest <= 0 {
+		return err
 	}
 	for {
 		more, err := j.m.opt.Store.PruneResults(ctx, j.num, newest-days(keep, 0), pruneStep)
@@ -41,6 +46,17 @@ func (j *job) expireResults(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// newestResult is the start of the latest bucket, 0 if there is none: the job's own
+// or one that a client wrote.
+func (j *job) newestResult(ctx context.Context) (int64, error) {
+	latest, err := j.m.opt.Store.Buckets(ctx, j.num, store.Query{Sort: "timestamp", Desc: true, Size: 1})
+	if err != nil || len(latest.Docs) == 0 {
+		return 0, err
+	}
+	at, _ := query.Millis(latest.Docs[0], "timestamp")
+	return at, nil
 }
 
 func (j *job) expireForecasts(ctx context.Context) error {

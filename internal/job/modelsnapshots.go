@@ -488,19 +488,20 @@ func (j *job) expireSnapshots(ctx context.Context) error {
 	if err != nil || len(all) == 0 || j.changingNow() != "" {
 		return err
 	}
-	slices.SortFunc(all, func(a, b modelSnapshot) int { return cmp.Compare(b.Timestamp, a.Timestamp) })
+	slices.SortFunc(all, func(a, b modelSnapshot) int { return cmp.Compare(a.Timestamp, b.Timestamp) })
+	newest := len(all) - 1
 	conf := j.conf.Load().wire
 	keep, daily := days(conf.ModelSnapshotRetentionDays, 10), days(conf.DailyModelSnapshotRetentionAfterDays, 1)
 	lastDay := int64(-1)
 	for i := range all {
 		s := &all[i]
-		age := int64(all[0].Timestamp - s.Timestamp)
-		day := int64(s.Timestamp) / dayMs
+		age, day := int64(all[newest].Timestamp-s.Timestamp), int64(s.Timestamp)/dayMs
+		// Once they are old enough, the first one of each day stays.
 		expired := age > keep || age > daily && day == lastDay
-		if !expired {
+		if age <= keep {
 			lastDay = day
 		}
-		if i == 0 || !expired || s.Retain || s.SnapshotID == j.activeSnapshot() {
+		if i == newest || !expired || s.Retain || s.SnapshotID == j.activeSnapshot() {
 			continue
 		}
 		if err := j.m.DeleteModelSnapshot(ctx, j.id, s.SnapshotID); err != nil {
