@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"tidemark/internal/index"
 	"tidemark/internal/match"
 	"tidemark/wire"
@@ -97,14 +99,23 @@ func (q *request) table(columns []column, rows [][]cell) error {
 		return err
 	}
 	if q.wantsJSON() {
-		list := make([]map[string]string, len(rows))
-		for i, row := range rows {
-			list[i] = map[string]string{}
+		// The members stand in the order of the columns.
+		list := object{b: []byte{'['}}
+		for _, row := range rows {
+			o := object{b: []byte{'{'}}
 			for _, c := range chosen {
-				list[i][c.title] = row[c.at].show(bytes, times)
+				quoted, err := jsontext.AppendQuote(nil, row[c.at].show(bytes, times))
+				if err != nil {
+					return err
+				}
+				o.add(c.title, quoted)
 			}
+			if len(list.b) > 1 {
+				list.b = append(list.b, ',')
+			}
+			list.b = append(append(list.b, o.b...), '}')
 		}
-		q.answer(http.StatusOK, list)
+		q.send(http.StatusOK, append(list.b, ']'))
 		return nil
 	}
 	var lines [][]string

@@ -27,7 +27,7 @@ func TestCat(t *testing.T) {
 	r.must(400, "GET", "/_cat/ml/anomaly_detectors?s=none", "")
 	r.must(400, "GET", "/_cat/ml/anomaly_detectors?bytes=x", "")
 	r.must(200, "PUT", "/_ml/datafeeds/df", `{"job_id":"b","indices":["x"]}`)
-	contains(t, r.must(200, "GET", "/_cat/ml/datafeeds?format=json", ""), `{"buckets.count":"0","id":"df","search.count":"0","state":"stopped"}`)
+	contains(t, r.must(200, "GET", "/_cat/ml/datafeeds?format=json", ""), `[{"id":"df","state":"stopped","buckets.count":"0","search.count":"0"}]`)
 	contains(t, r.must(200, "GET", "/_cat/tasks?h=action,description", ""), "xpack/ml/job[c] job-a")
 	r.must(201, "PUT", "/m/_doc/1", "{}")
 	contains(t, r.must(200, "GET", "/_cat/indices/m?v", ""), "docs.count", " 1 ")
@@ -74,4 +74,52 @@ func TestDeleteExpired(t *testing.T) {
 	}
 	r.must(404, "DELETE", "/_ml/_delete_expired_data/none", "")
 	r.must(400, "DELETE", "/_ml/_delete_expired_data", `{"a":1}`)
+}
+
+// TestCatParameters: columns by alias and pattern, in the order asked for, sorted,
+// in units.
+func TestCatParameters(t *testing.T) {
+	r := newRig(t, Options{})
+	for i, id := range []string{"a", "b", "c"} {
+		r.open(id, countJob("1m"))
+		r.post(id, []int64{60, 120, 180, 240, 300}[:2+i]...)
+		r.must(200, "POST", jobsPath+id+"/_flush", "")
+	}
+	at := "/_cat/ml/anomaly_detectors"
+	for query, want := range map[string]string{
+		"?h=bc,id&format=json":                        `[{"bc":"1","id":"a"},{"bc":"2","id":"b"},{"bc":"3","id":"c"}]`,
+		"?h=id,dpr&s=data.processed_records:desc":     "c 4\nb 3\na 2\n",
+		"?h=id,forecasts.t*&format=json&s=id:desc":    `[{"id":"c","forecasts.total":"0","forecasts.time.total":"","forecasts.time.min":"","forecasts.time.max":"","forecasts.time.avg":""}`,
+		"?h=id,mml&bytes=kb&format=json":              `[{"id":"a","mml":"1048576"}`,
+		"?h=id,model.memory_limit&format=json":        `[{"id":"a","model.memory_limit":"1gb"}`,
+		"?h=state&v=true":                             "state \n",
+		"?h=id&format=json&s=bc:desc,id":              `[{"id":"c"},{"id":"b"},{"id":"a"}]`,
+		"/a,c?h=id":                                   "a\nc\n",
+		"/x*?h=id&format=json":                        "[]",
+		"?h=buckets.time.total,id&time=s&format=json": `[{"buckets.time.total":"0","id":"a"}`,
+		"?help": "buckets.time.exp_avg_hour",
+	} {
+		if have := r.must(200, "GET", at+query, ""); !strings.HasPrefix(have, want) && query != "?help" || !strings.Contains(have, want) {
+			t.Errorf("%s: %q, want %q", query, have, want)
+		}
+	}
+	r.must(400, "GET", at+"?time=x", "")
+	r.must(400, "GET", at+"?v=x", "")
+	r.must(400, "GET", at+"?nonsense=x", "")
+}
+
+// TestNotifications: what happens to a job can be read in the index of
+// notifications.
+func TestNotifications(t *testing.T) {
+	r := newRig(t, Options{})
+	r.open("n", countJob("10m"))
+	r.must(200, "POST", jobsPath+"n/_update", `{"description":"d"}`)
+	r.hours("n", 0, 5)
+	r.must(200, "POST", jobsPath+"n/_close", "")
+	r.must(200, "POST", jobsPath+"n/model_snapshots/empty/_revert", "")
+	r.must(200, "POST", jobsPath+"n/_reset", "")
+	r.must(200, "DELETE", jobsPath+"n", "")
+	for _, message := range []string{"Job created", "Job opened", "Job updated", "Job closed", "Job model snapshot reverted to [empty]", "Job reset", "Job deleted"} {
+		r.waitFor("/.ml-notifications-*/_search?size=100", `"job_id":"n","message":"`+message+`","level":"info"`)
+	}
 }

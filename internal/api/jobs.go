@@ -163,6 +163,7 @@ func updateJob(q *request) error {
 	if err != nil {
 		return err
 	}
+	q.h.opt.Note(q.id(), "info", "Job updated")
 	q.answer(http.StatusOK, changed)
 	return nil
 }

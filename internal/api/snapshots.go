@@ -74,7 +74,11 @@ func updateSnapshot(q *request) error {
 }
 
 func deleteSnapshot(q *request) error {
-	return q.acknowledge(q.h.opt.Jobs.DeleteModelSnapshot(q.Context(), q.id(), q.values["snapshot_id"]))
+	err := q.h.opt.Jobs.DeleteModelSnapshot(q.Context(), q.id(), q.values["snapshot_id"])
+	if err == nil {
+		q.h.opt.Note(q.id(), "info", "Model snapshot ["+q.values["snapshot_id"]+"] deleted")
+	}
+	return q.acknowledge(err)
 }
 
 func revertSnapshot(q *request) error {

@@ -3,6 +3,7 @@ package job
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"tidemark/engine/result"
@@ -322,6 +323,7 @@ func (c *committer) build(group []*item) (*store.Commit, rowCounts) {
 			v.LogMs = nowMs
 		}
 	})
+	c.noteMemory(c.view, view)
 	interim := rowCounts{len(commit.Buckets), len(commit.Records), len(commit.Influencers)}
 	for _, b := range group[len(group)-1].interim {
 		appendRows(commit, conf, b)
@@ -337,6 +339,19 @@ func (c *committer) build(group []*item) (*store.Commit, rowCounts) {
 		return nil, interim
 	}
 	return commit, interim
+}
+
+// noteMemory tells of a change in how full a job's memory is.
+func (c *committer) noteMemory(before, now *view) {
+	if now.Size.Status == before.Size.Status || before.Size.Status == "" {
+		return
+	}
+	if now.Size.Status == result.MemoryOK {
+		c.r.m.opt.Note(c.r.j.id, "info", "Job memory status changed to ok")
+		return
+	}
+	c.r.m.opt.Note(c.r.j.id, "warning", fmt.Sprintf("Job memory status changed to %s: the models take %d bytes of a limit of %d; the least useful series give way. Raise model_memory_limit, or analyze fewer values",
+		now.Size.Status, now.Size.Bytes, now.Size.LimitBytes))
 }
 
 // rowCounts is how many rows of a commit are final.

@@ -244,6 +244,7 @@ func (r *runner) fail(position uint64, cause error) *Error {
 	r.open.Store(false)
 	r.queue.seal(nil, notOpen(r.j.id))
 	r.logCrash(reason, cause)
+	r.m.opt.Note(r.j.id, "error", reason)
 	err := r.j.save(context.Background(), func(row *store.Job) {
 		if row.FailedAt != position {
 			row.Failures = 0
