@@ -78,6 +78,9 @@ func (c *counter) cheaperByScore(ctx context.Context, q *store.Query, matching i
 			return false, err
 		}
 	}
+	if ordered && !q.HasStart && !q.HasEnd {
+		return true, nil
+	}
 	inTime := *q
 	inTime.MinScore, inTime.ExcludeInterim = 0, false
 	timeRows, err := c.count(ctx, &inTime)
