@@ -27,7 +27,7 @@ func (s *Store) Buckets(ctx context.Context, job uint64, q store.Query) (store.P
 	var p store.Page
 	err = s.view(ctx, func(tx *sql.Tx) error {
 		var w where
-		w.common(job, &q)
+		w.common(job, &q, "score")
 		if q.HasStart {
 			// Runs do not overlap: of those that begin before the range only the
 			// last one can reach into it.

@@ -43,11 +43,11 @@ func (s *Store) page(ctx context.Context, table, by, first string, job uint64, q
 			return err
 		}
 		var w where
-		w.common(job, q)
-		access := "NOT INDEXED"
+		access, score := "", "+score"
 		if byScore {
-			access = c.byScore(&w)
+			access, score = c.byScore(&w), "score"
 		}
+		w.common(job, q, score)
 		if q.HasStart {
 			w.and("start >= ?", q.StartMs)
 		}

@@ -43,14 +43,14 @@ func (w *where) and(condition string, args ...any) {
 }
 
 // common adds the conditions that all kinds of results share, but for the
-// start of the time range.
-func (w *where) common(job uint64, q *store.Query) {
+// start of the time range. score names that column.
+func (w *where) common(job uint64, q *store.Query, score string) {
 	w.and("job = ?", int64(job))
 	if q.HasEnd {
 		w.and("start < ?", q.EndMs)
 	}
 	if q.MinScore > 0 {
-		w.and("score >= ?", q.MinScore)
+		w.and(score+" >= ?", q.MinScore)
 	}
 	if q.ExcludeInterim {
 		w.and("interim = 0")
