@@ -56,17 +56,22 @@ func share(part, whole int) float64 {
 	return float64(part) / float64(whole)
 }
 
-// alert is a run of neighboring buckets of one series.
-type alert struct {
-	series     string
-	names      []string
-	start, end time.Time
+// Alert is a run of neighboring buckets of one series with a record at or above a
+// threshold.
+type Alert struct {
+	// Series are the values of its splits.
+	Series     []string
+	Start, End time.Time
+	// Score is the highest record score.
+	Score float64
+
+	key string
 }
 
 // Judge counts what a run found at a threshold of the record score.
 func (r *Run) Judge(labels []Label, threshold float64) Outcome {
 	o := Outcome{Threshold: threshold, Labels: len(labels)}
-	alerts := r.alerts(threshold)
+	alerts := r.Alerts(threshold)
 	o.Alerts = len(alerts)
 	for i := range alerts {
 		if slices.ContainsFunc(labels, func(l Label) bool { return touches(&alerts[i], &l) }) {
@@ -90,29 +95,65 @@ func (r *Run) Judge(labels []Label, threshold float64) Outcome {
 	return o
 }
 
-// alerts joins records of neighboring buckets of one series.
-func (r *Run) alerts(threshold float64) []alert {
-	var list []alert
+// Alerts joins records of neighboring buckets of one series, by series and time.
+func (r *Run) Alerts(threshold float64) []Alert {
+	var list []Alert
 	for i := range r.Records {
 		x := &r.Records[i]
 		if x.RecordScore >= threshold {
 			start := x.Timestamp.Time()
 			names := splits(x)
-			list = append(list, alert{strings.Join(names, "\x00"), names, start, start.Add(r.Span)})
+			list = append(list, Alert{names, start, start.Add(r.Span), x.RecordScore, strings.Join(names, "\x00")})
 		}
 	}
-	slices.SortStableFunc(list, func(a, b alert) int {
-		return cmp.Or(cmp.Compare(a.series, b.series), a.start.Compare(b.start))
+	slices.SortStableFunc(list, func(a, b Alert) int {
+		return cmp.Or(cmp.Compare(a.key, b.key), a.Start.Compare(b.Start))
 	})
-	var joined []alert
+	var joined []Alert
 	for _, a := range list {
-		if n := len(joined); n > 0 && joined[n-1].series == a.series && !a.start.After(joined[n-1].end) {
-			joined[n-1].end = a.end
+		if n := len(joined); n > 0 && joined[n-1].key == a.key && !a.Start.After(joined[n-1].End) {
+			last := &joined[n-1]
+			last.End, last.Score = later(last.End, a.End), max(last.Score, a.Score)
 			continue
 		}
 		joined = append(joined, a)
 	}
 	return joined
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// Comparison is what two runs over the same data have in common at a threshold.
+type Comparison struct {
+	// Both is how many alerts of the first run touch one of the second, of the same
+	// series.
+	Both int
+	// OnlyFirst and OnlySecond are the others, the highest score first.
+	OnlyFirst, OnlySecond []Alert
+}
+
+// Compare compares the alerts of two runs.
+func Compare(first, second *Run, threshold float64) Comparison {
+	a, b := first.Alerts(threshold), second.Alerts(threshold)
+	c := Comparison{OnlyFirst: without(a, b), OnlySecond: without(b, a)}
+	c.Both = len(a) - len(c.OnlyFirst)
+	return c
+}
+
+// without are the alerts of one list that touch none of the other's.
+func without(list, other []Alert) (alone []Alert) {
+	for _, x := range list {
+		if !slices.ContainsFunc(other, func(y Alert) bool { return x.key == y.key && x.Start.Before(y.End) && y.Start.Before(x.End) }) {
+			alone = append(alone, x)
+		}
+	}
+	slices.SortStableFunc(alone, func(x, y Alert) int { return cmp.Compare(y.Score, x.Score) })
+	return alone
 }
 
 // splits are the values that tell a record's series.
@@ -126,8 +167,8 @@ func splits(x *wire.Record) []string {
 	return names
 }
 
-func touches(a *alert, l *Label) bool {
-	return a.start.Compare(l.End) <= 0 && a.end.After(l.Start) && (l.Series == "" || slices.Contains(a.names, l.Series))
+func touches(a *Alert, l *Label) bool {
+	return a.Start.Compare(l.End) <= 0 && a.End.After(l.Start) && (l.Series == "" || slices.Contains(a.Series, l.Series))
 }
 
 // first is the end of the first bucket that has a record for a label.
@@ -135,9 +176,9 @@ func (r *Run) first(l *Label, threshold float64) (at time.Time, found bool) {
 	for i := range r.Records {
 		x := &r.Records[i]
 		start := x.Timestamp.Time()
-		a := alert{names: splits(x), start: start, end: start.Add(r.Span)}
-		if x.RecordScore >= threshold && touches(&a, l) && (!found || a.end.Before(at)) {
-			at, found = a.end, true
+		a := Alert{Series: splits(x), Start: start, End: start.Add(r.Span)}
+		if x.RecordScore >= threshold && touches(&a, l) && (!found || a.End.Before(at)) {
+			at, found = a.End, true
 		}
 	}
 	return at, found

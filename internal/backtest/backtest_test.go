@@ -41,3 +41,15 @@ func TestJudge(t *testing.T) {
 		t.Errorf("without labels: %+v", got)
 	}
 }
+
+func TestCompare(t *testing.T) {
+	first := Run{Span: 5 * time.Minute, Records: []wire.Record{record(0, 80, "a"), record(5, 60, "a"), record(50, 90, "a"), record(90, 55, "a"), record(0, 70, "b")}}
+	second := Run{Span: 5 * time.Minute, Records: []wire.Record{record(5, 95, "a"), record(0, 40, "b"), record(200, 51, "c")}}
+	c := Compare(&first, &second, 50)
+	if c.Both != 1 || len(c.OnlyFirst) != 3 || c.OnlyFirst[0].Score != 90 || c.OnlyFirst[1].Series[0] != "b" || len(c.OnlySecond) != 1 || c.OnlySecond[0].Series[0] != "c" {
+		t.Errorf("%+v", c)
+	}
+	if c := Compare(&first, &first, 50); c.Both != 4 || len(c.OnlyFirst)+len(c.OnlySecond) != 0 {
+		t.Errorf("a run against itself: %+v", c)
+	}
+}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,66 +21,137 @@ import (
 	"tidemark/wire"
 )
 
+// backtestFlags are the flags of backtest.
+type backtestFlags struct {
+	detectFlags
+	jobs       []string
+	labels     string
+	thresholds []float64
+}
+
 func newBacktest() *cobra.Command {
-	var jobs []string
-	var labels string
-	var thresholds []float64
+	f := &backtestFlags{}
 	cmd := &cobra.Command{
-		Use: "backtest --job JOB.json FILE...", Short: "Say what a job would have found in data of the past, and how well",
-		Long: "Run a job over files, without a server, and count its anomaly records. With labels it says how\n" +
-			"many alerts are true (precision), how many labels are found (recall), how long after their\n" +
-			"beginning, and how many false alerts there are per series and week. Give --job twice to\n" +
-			"compare two configurations. Labels are a CSV or JSON file with the columns start and end\n" +
-			"and, if they are about one series, series: the value of its split. Without --job the job is\n" +
-			"guessed as 'tidemark detect' does.",
-		Example: "  tidemark backtest --job cpu.json --labels incidents.csv cpu.csv\n  tidemark backtest --job old.json --job new.json --labels incidents.csv cpu.csv",
+		Use: "backtest FILE...", Short: "Say what a job would have found in data of the past, and how well",
+		Long: "Run a job over files, without a server, and count its alerts: runs of neighboring buckets of\n" +
+			"one series with an anomaly record. With labels it says how many alerts are true (precision),\n" +
+			"how many labels are found (recall), how long after their beginning (the median), and how many\n" +
+			"false alerts there are per series and week. Give --job twice to compare two configurations:\n" +
+			"what both find, and what only one does. Labels are a CSV or JSON file with the columns start\n" +
+			"and end and, if they are about one series, series: the value of its split. Without --job the\n" +
+			"job is guessed as 'tidemark detect' does.",
+		Example: "  tidemark backtest cpu.csv\n  tidemark backtest --job cpu.json --labels incidents.csv cpu.csv\n  tidemark backtest --job old.json --job new.json --labels incidents.csv cpu.csv",
+		Args:    atLeast("a file of data"),
 	}
+	form := outputFlag(cmd)
 	flags := cmd.Flags()
-	flags.StringArrayVar(&jobs, "job", nil, "`file` with a job's configuration as JSON; twice to compare")
-	flags.StringVar(&labels, "labels", "", "`file` with what is known to have happened")
-	flags.Float64SliceVar(&thresholds, "thresholds", []float64{25, 50, 75}, "record `scores` from which a record is an alert")
+	flags.StringArrayVar(&f.jobs, "job", nil, "`file` with a job's configuration as JSON; twice to compare; \"guess\" is the guessed one")
+	flags.StringVar(&f.labels, "labels", "", "`file` with what is known to have happened")
+	flags.Float64SliceVar(&f.thresholds, "thresholds", []float64{25, 50, 75}, "record `scores` from which a record is an alert")
+	sourceFlags(flags, &f.detectFlags)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return usageError{errors.New("it takes at least one file of data")}
+		slices.Sort(f.thresholds)
+		if len(f.jobs) == 0 {
+			f.jobs = []string{guessed}
 		}
-		if len(jobs) == 0 {
-			jobs = []string{""}
+		if len(f.jobs) > 1 && slices.Contains(args, "-") {
+			return usageError{errors.New("stdin can be read only once; give a file to compare several jobs")}
 		}
-		return runBacktest(cmd.Context(), jobs, labels, thresholds, args, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		return f.run(cmd, args, *form)
 	}
 	return cmd
 }
 
-func runBacktest(ctx context.Context, jobs []string, labelFile string, thresholds []float64, args []string, in io.Reader, out, errs io.Writer) error {
+// guessed is the job that stands for none.
+const guessed = "guess"
+
+// tested is a job with what it found.
+type tested struct {
+	Job      string    `json:"job"`
+	Records  int64     `json:"records"`
+	Series   int       `json:"series"`
+	LengthMs int64     `json:"length_ms"`
+	Outcomes []outcome `json:"outcomes"`
+
+	found *backtest.Run
+	took  time.Duration
+}
+
+// outcome is how a job does at one threshold. What needs labels is absent without.
+type outcome struct {
+	Threshold          float64  `json:"threshold"`
+	Alerts             int      `json:"alerts"`
+	Precision          *float64 `json:"precision,omitzero"`
+	Recall             *float64 `json:"recall,omitzero"`
+	DelayMs            *int64   `json:"delay_ms,omitzero"`
+	FalsePerSeriesWeek float64  `json:"false_per_series_week"`
+}
+
+func (f *backtestFlags) run(cmd *cobra.Command, args []string, form form) error {
+	in, out, errs := cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 	var known []backtest.Label
-	if labelFile != "" {
+	if f.labels != "" {
 		var err error
-		if known, err = readLabels(in, labelFile); err != nil {
+		if known, err = readLabels(in, f.labels); err != nil {
 			return err
 		}
 	}
-	for _, job := range jobs {
-		f := detectFlags{job: job}
-		run, source, closeAll, err := f.open(args, in, errs)
-		if err != nil {
-			closeAll()
-			return err
-		}
-		took := time.Now()
-		found, err := collect(ctx, run, source)
-		closeAll()
+	var all []*tested
+	for _, job := range f.jobs {
+		t, err := f.test(cmd.Context(), job, args, in, errs)
 		if err != nil {
 			return err
 		}
-		name := job
-		if name == "" {
-			name = "the guessed job"
+		t.judge(known, f.thresholds)
+		all = append(all, t)
+		if form == "table" {
+			printOutcomes(out, t, len(known) > 0)
 		}
-		fmt.Fprintf(out, "%s: %s records, %d series, %s of data, %s\n", name, feed.Thousands(run.Records), found.Series,
-			found.Length.Round(time.Minute), time.Since(took).Round(time.Millisecond))
-		printOutcomes(out, found, known, thresholds)
 	}
+	compared := []contrast{}
+	for _, t := range all[1:] {
+		compared = append(compared, compare(all[0], t, f.thresholds)...)
+	}
+	if form == "json" {
+		return printJSON(out, map[string]any{"runs": all, "comparisons": compared})
+	}
+	printComparisons(out, compared)
 	return nil
+}
+
+// test runs one job over the files.
+func (f *backtestFlags) test(ctx context.Context, job string, args []string, in io.Reader, errs io.Writer) (*tested, error) {
+	one := f.detectFlags
+	name := "the guessed job"
+	if job != guessed {
+		one.job, name = job, job
+	}
+	run, source, closeAll, err := one.open(args, in, errs)
+	defer closeAll()
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	p := feed.NewProgress(errs, feed.IsTerminal(errs), source.Total)
+	next := source.Next
+	source.Next = func() ([]byte, error) {
+		if run.Records%65536 == 0 && source.Done != nil {
+			p.Update(run.Records, source.Done())
+		}
+		return next()
+	}
+	found, err := collect(ctx, run, source)
+	p.Finish()
+	if err != nil {
+		return nil, err
+	}
+	if run.OutOfOrder > 0 {
+		fmt.Fprintf(errs, "%s came too late: --sort takes them in\n", count(run.OutOfOrder, "record", "records"))
+	}
+	if run.Rejected > 0 {
+		fmt.Fprintf(errs, "%s left out: %s\n", count(run.Rejected, "record", "records"), run.Reason)
+	}
+	return &tested{Job: name, Records: run.Records, Series: found.Series, LengthMs: found.Length.Milliseconds(), found: found, took: time.Since(began)}, nil
 }
 
 // collect runs a job over all records.
@@ -104,19 +177,100 @@ func collect(ctx context.Context, run *detect.Run, source records) (*backtest.Ru
 	return found, emitErr
 }
 
-func printOutcomes(out io.Writer, found *backtest.Run, known []backtest.Label, thresholds []float64) {
-	if len(known) == 0 {
+func (t *tested) judge(known []backtest.Label, thresholds []float64) {
+	for _, x := range thresholds {
+		o := t.found.Judge(known, x)
+		w := outcome{Threshold: x, Alerts: o.Alerts, FalsePerSeriesWeek: o.FalsePerSeriesWeek}
+		if len(known) > 0 {
+			w.Recall = new(o.Recall())
+			if o.Alerts > 0 {
+				w.Precision = new(o.Precision())
+			}
+			if o.Found > 0 {
+				w.DelayMs = new(o.Delay.Milliseconds())
+			}
+		}
+		t.Outcomes = append(t.Outcomes, w)
+	}
+}
+
+func printOutcomes(out io.Writer, t *tested, labelled bool) {
+	fmt.Fprintf(out, "%s: %s, %d series, %s of data, %s\n", t.Job, count(t.Records, "record", "records"), t.Series,
+		(time.Duration(t.LengthMs) * time.Millisecond).Round(time.Minute), t.took.Round(time.Millisecond))
+	if !labelled {
 		fmt.Fprintf(out, "  %5s %8s %24s\n", "SCORE", "ALERTS", "ALERTS PER SERIES-WEEK")
-		for _, t := range thresholds {
-			o := found.Judge(nil, t)
-			fmt.Fprintf(out, "  %5.0f %8d %24.3f\n", t, o.Alerts, o.FalsePerSeriesWeek)
+		for _, o := range t.Outcomes {
+			fmt.Fprintf(out, "  %5.0f %8d %24.3f\n", o.Threshold, o.Alerts, o.FalsePerSeriesWeek)
 		}
 		return
 	}
 	fmt.Fprintf(out, "  %5s %8s %10s %8s %12s %24s\n", "SCORE", "ALERTS", "PRECISION", "RECALL", "DELAY", "FALSE PER SERIES-WEEK")
-	for _, t := range thresholds {
-		o := found.Judge(known, t)
-		fmt.Fprintf(out, "  %5.0f %8d %10.3f %8.3f %12s %24.3f\n", t, o.Alerts, o.Precision(), o.Recall(), o.Delay, o.FalsePerSeriesWeek)
+	for _, o := range t.Outcomes {
+		delay := "-"
+		if o.DelayMs != nil {
+			delay = (time.Duration(*o.DelayMs) * time.Millisecond).String()
+		}
+		fmt.Fprintf(out, "  %5.0f %8d %10s %8s %12s %24.3f\n", o.Threshold, o.Alerts, portion(o.Precision), portion(o.Recall), delay, o.FalsePerSeriesWeek)
+	}
+}
+
+func portion(v *float64) string {
+	if v == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%.3f", *v)
+}
+
+// contrast is what two jobs have in common at one threshold.
+type contrast struct {
+	First      string     `json:"first"`
+	Second     string     `json:"second"`
+	Threshold  float64    `json:"threshold"`
+	Both       int        `json:"both"`
+	OnlyFirst  []oneAlert `json:"only_first"`
+	OnlySecond []oneAlert `json:"only_second"`
+}
+
+type oneAlert struct {
+	Start  wire.Millis `json:"start"`
+	End    wire.Millis `json:"end"`
+	Series []string    `json:"series"`
+	Score  float64     `json:"score"`
+}
+
+func compare(first, second *tested, thresholds []float64) (list []contrast) {
+	convert := func(alerts []backtest.Alert) []oneAlert {
+		out := []oneAlert{}
+		for _, a := range alerts {
+			out = append(out, oneAlert{wire.Millis(a.Start.UnixMilli()), wire.Millis(a.End.UnixMilli()), append([]string{}, a.Series...), a.Score})
+		}
+		return out
+	}
+	for _, x := range thresholds {
+		c := backtest.Compare(first.found, second.found, x)
+		list = append(list, contrast{first.Job, second.Job, x, c.Both, convert(c.OnlyFirst), convert(c.OnlySecond)})
+	}
+	return list
+}
+
+// listed is how many alerts that only one job has are printed at each threshold.
+const listed = 5
+
+func printComparisons(out io.Writer, list []contrast) {
+	for _, c := range list {
+		fmt.Fprintf(out, "from score %.0f: %d in both, %d only in %s, %d only in %s\n", c.Threshold, c.Both, len(c.OnlyFirst), c.First, len(c.OnlySecond), c.Second)
+		for _, only := range []struct {
+			job    string
+			alerts []oneAlert
+		}{{c.First, c.OnlyFirst}, {c.Second, c.OnlySecond}} {
+			for i, a := range only.alerts {
+				if i == listed {
+					fmt.Fprintf(out, "  %d more\n", len(only.alerts)-listed)
+					break
+				}
+				fmt.Fprintf(out, "  %3.0f  %s  only in %s  %s\n", a.Score, utc(a.Start), only.job, clean(strings.Join(a.Series, ", ")))
+			}
+		}
 	}
 }
 

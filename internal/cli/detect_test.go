@@ -156,14 +156,24 @@ func TestBacktest(t *testing.T) {
 	}
 	out := must(t, "", "backtest", "--job", job, "--job", low, "--labels", labels, "--thresholds", "75", file)
 	lines := strings.Split(strings.TrimSpace(out), "\n")
-	if len(lines) != 6 || !strings.Contains(lines[0], "3 series") || strings.Join(strings.Fields(lines[2]), " ") != "75 1 1.000 0.500 5m0s 0.000" ||
-		!strings.HasPrefix(strings.Join(strings.Fields(lines[5]), " "), "75 0 1.000 0.000") {
+	if len(lines) != 8 || !strings.Contains(lines[0], "3 series") || strings.Join(strings.Fields(lines[2]), " ") != "75 1 1.000 0.500 5m0s 0.000" ||
+		!strings.HasPrefix(strings.Join(strings.Fields(lines[5]), " "), "75 0 - 0.000 - ") {
 		t.Errorf("backtest prints\n%s", out)
+	}
+	if lines[6] != fmt.Sprintf("from score 75: 0 in both, 1 only in %s, 0 only in %s", job, low) || !strings.HasPrefix(lines[7], "   9") || !strings.HasSuffix(lines[7], "web-1") {
+		t.Errorf("the comparison is\n%s", out)
+	}
+	asJSON := must(t, "", "backtest", "--job", job, "--job", "guess", "--labels", labels, "-o", "json", file)
+	for _, want := range []string{`"precision": 1`, `"recall": 0.5`, `"delay_ms": 300000`, `"both": 1`, `"only_first": []`} {
+		if !strings.Contains(asJSON, want) {
+			t.Errorf("no %s in\n%s", want, asJSON)
+		}
 	}
 	if out := must(t, "", "backtest", file); !strings.Contains(out, "ALERTS PER SERIES-WEEK") {
 		t.Errorf("without labels: %s", out)
 	}
-	fails(t, exitUsage, "at least one file", "backtest")
+	fails(t, exitUsage, "it takes a file of data", "backtest")
+	fails(t, exitUsage, "read only once", "backtest", "--job", job, "--job", low, "-")
 	fails(t, exitError, "labels need the columns start and end", "backtest", "--labels", file, file)
 }
 
