@@ -245,10 +245,10 @@ func (s *shard) visit(e *Engine, i, cell uint32, shares []uint32, number, start 
 	st := s.series.Mut(i)
 	n := e.groups.Get(st.group).unit
 	u := &e.units[n]
-	core, season := s.cores.Mut(st.model-1), s.mutableSeason(st)
+	core, season, hunt := s.cores.Mut(st.model-1), s.mutableSeason(st), s.mutableHunt(st)
 	if u.zeros() && st.last != math.MinInt64 {
 		if owed := number - 1 - st.last; owed > 0 {
-			u.params.LearnZeros(core, season, e.clockOf(u, (st.last+1)*e.clock.SpanMs), owed)
+			u.params.LearnZeros(core, season, hunt, e.clockOf(u, (st.last+1)*e.clock.SpanMs), owed)
 		}
 	}
 	x, ok := series.Sample{StartMs: e.clockOf(u, start)}, true
@@ -287,9 +287,7 @@ func (s *shard) visit(e *Engine, i, cell uint32, shares []uint32, number, start 
 		s.learnArrival(u, st, core, cell, x, &v)
 	}
 	u.params.Learn(core, season, x, &v)
-	if st.season == 0 && u.params.WantsSeason(core) {
-		st.season = s.seasons.Alloc() + 1
-	}
+	s.learnSeasons(u, st, core, hunt, x, &v)
 	if st.pattern != 0 {
 		u.params.LearnPattern(s.patterns.Mut(st.pattern-1), &v)
 	} else if u.params.WantsPattern(core) {
@@ -390,7 +388,7 @@ func (e *Engine) skipSeries(from, to int64) {
 				continue
 			}
 			if owed := from - 1 - st.last; owed > 0 {
-				u.params.LearnZeros(s.cores.Mut(st.model-1), s.mutableSeason(st), e.clockOf(u, (st.last+1)*e.clock.SpanMs), owed)
+				u.params.LearnZeros(s.cores.Mut(st.model-1), s.mutableSeason(st), s.mutableHunt(st), e.clockOf(u, (st.last+1)*e.clock.SpanMs), owed)
 			}
 			st.last = max(st.last, to-1)
 			if st.due != never {

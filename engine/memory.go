@@ -27,7 +27,8 @@ type memory struct {
 const (
 	seriesBytes  = 112
 	coreBytes    = 560
-	seasonBytes  = 1460
+	seasonBytes  = 1596
+	huntBytes    = 600
 	patternBytes = 1820
 	arrivalBytes = 120
 	echoBytes    = 72

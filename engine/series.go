@@ -20,6 +20,7 @@ const (
 	seriesPerPage   = 768
 	coresPerPage    = 96
 	seasonsPerPage  = 48
+	huntsPerPage    = 64
 	patternsPage    = 32
 	arrivalsPerPage = 512
 	echoesPerPage   = 768
@@ -43,9 +44,9 @@ type state struct {
 	// model is 1 + the number in the pool of the series' kind, 0 without one: of a
 	// population only the attribute has one, its members have none.
 	model uint32
-	// season and pattern are 1 + the numbers of its season and its courses, 0
-	// without them.
-	season, pattern uint32
+	// season, hunt and pattern are 1 + the numbers of its season, of the hunt for
+	// one and of its courses, 0 without them.
+	season, hunt, pattern uint32
 	// arrival is 1 + the number of how its value arrives, 0 without.
 	arrival uint32
 	// echo is 1 + the number of its last deviations, 0 without.
@@ -66,6 +67,7 @@ type shard struct {
 	series   *pages.Pool[state]
 	cores    *pages.Pool[series.Core]
 	seasons  *pages.Pool[series.Season]
+	hunts    *pages.Pool[series.Hunt]
 	patterns *pages.Pool[series.Pattern]
 	arrivals *pages.Pool[series.Arrival]
 	echoes   *pages.Pool[series.Echo]
@@ -95,7 +97,7 @@ type shard struct {
 func newShard() *shard {
 	return &shard{
 		series: pages.New[state](seriesPerPage), cores: pages.New[series.Core](coresPerPage), seasons: pages.New[series.Season](seasonsPerPage),
-		patterns: pages.New[series.Pattern](patternsPage), arrivals: pages.New[series.Arrival](arrivalsPerPage),
+		hunts: pages.New[series.Hunt](huntsPerPage), patterns: pages.New[series.Pattern](patternsPage), arrivals: pages.New[series.Arrival](arrivalsPerPage),
 		echoes: pages.New[series.Echo](echoesPerPage), bonds: pages.New[series.Bonds](bondsPerPage),
 		peers: pages.New[series.Peers](peersPerPage), days: pages.New[clockmodel.Day](clocksPerPage), weeks: pages.New[clockmodel.Week](clocksPerPage),
 		places: pages.New[place.Model](placesPerPage), rarities: pages.New[rarity.Population](raritiesPage), values: pages.New[rarity.Value](valuesPerPage),
@@ -223,6 +225,9 @@ func (s *shard) drop(e *Engine, i uint32) {
 	st := s.series.Mut(i)
 	if st.season != 0 {
 		s.seasons.Release(st.season - 1)
+	}
+	if st.hunt != 0 {
+		s.hunts.Release(st.hunt - 1)
 	}
 	if st.pattern != 0 {
 		s.patterns.Release(st.pattern - 1)

@@ -122,10 +122,11 @@ const (
 // values.
 func (p *Params) expected(v *Verdict) (typical, scale float64) {
 	if p.curve == linear {
-		return v.short, v.sigma
+		return v.short + v.job, v.sigma
 	}
-	up, down := p.curve.out(v.short+v.sigma), p.curve.out(v.short-v.sigma)
-	return p.curve.out(v.short), (up - down) / 2
+	at := v.short + v.job
+	up, down := p.curve.out(at+v.sigma), p.curve.out(at-v.sigma)
+	return p.curve.out(at), (up - down) / 2
 }
 
 // outlook is the range in which the final value of a bucket is to be expected when

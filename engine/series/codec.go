@@ -128,6 +128,23 @@ func (k *coder) i16(x *int16) {
 	k.at += 2
 }
 
+func (k *coder) i32(x *int32) {
+	bits := uint32(*x)
+	k.u32(&bits)
+	if k.read { // A snapshot is written while others read the same page.
+		*x = int32(bits)
+	}
+}
+
+func (k *coder) u8(x *uint8) {
+	if k.write {
+		k.buf[k.at] = *x
+	} else if k.read {
+		*x = k.buf[k.at]
+	}
+	k.at++
+}
+
 func (k *coder) bytes(x []uint8) {
 	if k.write {
 		copy(k.buf[k.at:], x)
@@ -204,6 +221,10 @@ func (k *coder) season(s *Season) {
 	}
 	k.bytes(s.dayVisit[:])
 	k.bytes(s.weekVisit[:])
+	k.f64(&s.period)
+	k.f64(&s.anchor)
+	k.jobs(&s.jobs)
+	k.u8(&s.on)
 }
 
 // mostState is beyond every number that values up to largest can lead to, and
@@ -277,12 +298,7 @@ func (s *Season) sound() bool {
 			return false
 		}
 	}
-	for i := range maxWeekSlots {
-		if s.weekVisits(i) > weekMemory {
-			return false
-		}
-	}
-	return true
+	return s.soundSeasons()
 }
 
 // PatternBytes is the encoded size of a Pattern.

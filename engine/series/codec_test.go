@@ -44,6 +44,14 @@ func TestEncoding(t *testing.T) {
 				t.Fatalf("the season comes back with %d bytes left, error %v", len(rest), err)
 			}
 		}
+		back.h = nil
+		if r.h != nil {
+			back.h = cyclic(spec.Mean).h
+			enc := r.h.Append(nil)
+			if rest, err := back.h.Decode(enc); err != nil || len(rest) != 0 || *back.h != *r.h || len(enc) != HuntBytes {
+				t.Fatalf("the hunt comes back with %d bytes left, error %v", len(rest), err)
+			}
+		}
 		for range 5 {
 			if x := rng.NormFloat64(); r.next(x) != back.next(x) {
 				t.Fatal("the decoded state judges differently")
@@ -55,11 +63,11 @@ func TestEncoding(t *testing.T) {
 // TestDamagedState: what was cut off is refused; what was harmed is refused or
 // goes on without a number that is none.
 func TestDamagedState(t *testing.T) {
-	r, rng := newRun(spec.Sum, span), noise(50)
-	for range 500 {
-		r.next(100 * rng.ExpFloat64())
+	r := seasonal(spec.Sum)
+	if f := r.s.Found(); !f.Day || !f.Week || len(f.Jobs) == 0 || r.h == nil {
+		t.Fatalf("seasons %+v, hunting: %t; the test needs all", f, r.h != nil)
 	}
-	core, season := r.c.Append(nil), r.s.Append(nil)
+	core, season, hunt := r.c.Append(nil), r.s.Append(nil), r.h.Append(nil)
 	refused, taken := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		harm := func(enc []byte) []byte {
@@ -76,14 +84,16 @@ func TestDamagedState(t *testing.T) {
 			return enc
 		}
 		b := *r
-		b.s = new(Season)
-		harmedCore, harmedSeason := harm(core), harm(season)
+		b.s, b.h = new(Season), new(Hunt)
+		harmedCore, harmedSeason, harmedHunt := harm(core), harm(season), harm(hunt)
 		_, errCore := b.c.Decode(harmedCore)
 		_, errSeason := b.s.Decode(harmedSeason)
-		if errCore == nil && !bytes.Equal(b.c.Append(nil), harmedCore) || errSeason == nil && !bytes.Equal(b.s.Append(nil), harmedSeason) {
+		_, errHunt := b.h.Decode(harmedHunt)
+		if errCore == nil && !bytes.Equal(b.c.Append(nil), harmedCore) || errSeason == nil && !bytes.Equal(b.s.Append(nil), harmedSeason) ||
+			errHunt == nil && !bytes.Equal(b.h.Append(nil), harmedHunt) {
 			t.Fatal("what was taken is not what is kept")
 		}
-		for _, err := range []error{errCore, errSeason} {
+		for _, err := range []error{errCore, errSeason, errHunt} {
 			if err != nil && !errors.Is(err, ErrCorrupt) {
 				t.Fatalf("error %v, want ErrCorrupt", err)
 			}
@@ -95,19 +105,22 @@ func TestDamagedState(t *testing.T) {
 		if errSeason != nil {
 			*b.s = *r.s
 		}
+		if errHunt != nil {
+			*b.h = *r.h
+		}
 		taken++
 		for _, x := range []float64{5, 0, 1e9, 100} {
 			finite(t, b.next(x))
 		}
 		b.p.SilenceDue(&b.c, b.s, 0)
-		b.p.LearnZeros(&b.c, b.s, 0, 3)
+		b.p.LearnZeros(&b.c, b.s, b.h, 0, 3)
 	})
 	if refused == 0 || taken == 0 {
 		t.Errorf("%d refused, %d taken", refused, taken)
 	}
 	// Every 32-bit float of a season, then its visits.
 	floats := 4 * (maxDaySlots + maxWeekSlots + 2*24)
-	for at := 0; at < len(season); at += 4 {
+	for at := 0; at < floats+maxDaySlots+maxWeekSlots/2; at += 4 {
 		bad := bytes.Clone(season)
 		binary.LittleEndian.PutUint32(bad[at:], math.Float32bits(float32(math.Inf(1))))
 		if at >= floats {
@@ -120,6 +133,11 @@ func TestDamagedState(t *testing.T) {
 	for cut := range len(core) {
 		if _, err := new(Core).Decode(core[:cut]); !errors.Is(err, ErrShort) {
 			t.Fatalf("%d of %d bytes: error %v", cut, len(core), err)
+		}
+	}
+	for cut := range len(hunt) {
+		if _, err := new(Hunt).Decode(hunt[:cut]); !errors.Is(err, ErrShort) {
+			t.Fatalf("%d of %d bytes of a hunt: error %v", cut, len(hunt), err)
 		}
 	}
 	for cut := range len(season) {
@@ -154,6 +172,11 @@ func TestEveryStateIsSound(t *testing.T) {
 				if r.s != nil {
 					if _, err := new(Season).Decode(r.s.Append(nil)); err != nil {
 						t.Fatalf("seed %d, spikes of %g over %g, every %d, bucket %d: season: %v", seed, spike, base, every, i, err)
+					}
+				}
+				if r.h != nil {
+					if _, err := new(Hunt).Decode(r.h.Append(nil)); err != nil {
+						t.Fatalf("seed %d, spikes of %g over %g, every %d, bucket %d: hunt: %v", seed, spike, base, every, i, err)
 					}
 				}
 			}

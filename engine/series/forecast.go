@@ -77,7 +77,7 @@ func (f *Forecaster) Next(startMs int64) Forecast {
 	var v Verdict
 	p.predict(c, s, Sample{StartMs: startMs}, &v)
 	faded := math.Exp(-f.ahead / forgetTime.in(p.span))
-	value := v.long + f.apart*(f.stays+(1-f.stays)*faded) + f.lag
+	value := v.long + f.apart*(f.stays+(1-f.stays)*faded) + f.lag + v.job
 	short, long := p.spread(c, s, &v)
 	moved := math.Max(0, long*long-short*short-f.lag*f.lag)
 	variance := short*short + moved*(1-faded+2*f.stays*f.ahead/p.slowMemory) + f.unsure*f.unsure*f.ahead*f.ahead

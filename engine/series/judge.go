@@ -58,7 +58,14 @@ type Verdict struct {
 	dayCurve, weekCurve   float64
 	pattern               patternVerdict
 	pred                  [experts]float64
-	feature               [features]float64
+	// What a job adds, which is judged and learned without, and its tolerance: see
+	// settle.go.
+	job, slack float64
+	// What Learn found out for the hunt: the value as it was learned, and how far it
+	// stands apart.
+	clipped, apart float64
+	learned        bool
+	feature        [features]float64
 }
 
 // largest is the largest value that is learned: seasons are kept in 32 bits,
@@ -76,6 +83,7 @@ func (p *Params) Judge(c *Core, s *Season, x Sample) Verdict {
 	actual := num.Clamp(x.Value, -largest, largest)
 	x.Value = p.enter(x)
 	p.predict(c, s, x, &v)
+	x.Value -= v.job
 	if c.seen > 0 && !math.IsNaN(x.Value) {
 		p.judge(c, num.Clamp(x.Value, -largest, largest), &v)
 	}
@@ -89,6 +97,7 @@ func (p *Params) Judge(c *Core, s *Season, x Sample) Verdict {
 
 // restore brings what a verdict shows back to the units of the values.
 func (p *Params) restore(v *Verdict) {
+	v.Typical, v.Lower, v.Upper = v.Typical+v.job, v.Lower+v.job, v.Upper+v.job
 	if p.curve == linear {
 		return
 	}
@@ -124,6 +133,7 @@ func (p *Params) predict(c *Core, s *Season, x Sample, v *Verdict) {
 	if v.below+v.above < leastStep*v.sigma {
 		v.below, v.above = 0, 0 // What is left of noise in the curve is no step.
 	}
+	v.below, v.above = math.Max(v.below, v.slack), math.Max(v.above, v.slack)
 	v.Typical = v.short
 }
 
@@ -135,6 +145,7 @@ func scaleFloor(meanAbs float64) float64 {
 
 func (p *Params) predictSeason(c *Core, s *Season, x Sample, v *Verdict) {
 	at := p.at(x.StartMs)
+	p.extra(s, x.StartMs, v)
 	if p.daySlots > 0 {
 		v.dayPlace = placeAt(at, day, p.daySlotSec, p.span, p.daySlots)
 		v.dayCurve = s.dayAt(v.dayPlace)
@@ -143,7 +154,13 @@ func (p *Params) predictSeason(c *Core, s *Season, x Sample, v *Verdict) {
 			v.hourLong = math.Max(leastHourScatter, float64(s.scatterB[h]))
 		}
 	}
-	if p.weekSlots > 0 {
+	v.weekCurve = v.dayCurve
+	switch {
+	case s.on&seasonCycle != 0:
+		v.weekPlace = s.cycleAt(p, at)
+		v.weekCurve = v.dayCurve + s.weekAt(v.weekPlace)
+		v.below, v.above = s.weekEdge(v.weekPlace)
+	case p.weekSlots > 0:
 		// The week begins on Monday; the epoch was a Thursday.
 		v.weekPlace = placeAt(at+3*day, week, p.weekSlotSec, p.span, p.weekSlots)
 		v.weekCurve = v.dayCurve + s.weekAt(v.weekPlace)

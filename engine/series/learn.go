@@ -33,6 +33,8 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 		return
 	}
 	x.Value = p.enter(x)
+	raw := x.Value
+	x.Value -= v.job
 	value := x.Value
 	if c.seen == 0 {
 		p.learnFirst(c, value, x.StartMs)
@@ -55,6 +57,7 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 		clipped = clip(e, v.sigma, &c.shortRun, 1)
 	}
 	xc := v.short + clipped
+	v.learned, v.clipped, v.apart = true, xc, c.apart(value, v)
 	eLong := value - v.long
 	clippedLong := eLong
 	if c.seen >= 8 {
@@ -71,6 +74,7 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 		c.err[i] = num.Toward(c.err[i], c.gainAt(m), math.Abs(target-v.pred[i]))
 	}
 	if s != nil {
+		p.learnExtra(c, s, x, v)
 		p.learnSeason(c, s, x, v, xc, xl)
 	}
 	c.last = value
@@ -86,10 +90,10 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 	c.lasting = num.Toward(c.lasting, c.gainAt(p.longScaleMemory), math.Abs(clipped)/v.hourScatter)
 	c.longScale = num.Toward(c.longScale, c.gainAt(p.longScaleMemory), math.Abs(clippedLong)/v.hourLong)
 	p.learnCount(c, value)
-	p.learnSparse(c, value)
+	p.learnSparse(c, raw)
 	c.seen++
 	c.lastMs = x.StartMs
-	if value == 0 {
+	if raw == 0 {
 		c.zeroRun = max(c.zeroRun, c.zeroRun+1)
 	} else {
 		c.zeroRun = 0
@@ -170,7 +174,11 @@ func (p *Params) learnSeason(c *Core, s *Season, x Sample, v *Verdict, xc, xl fl
 		s.learnDay(v.dayPlace, p.daySlotRows, xc-c.slow)
 	}
 	if p.weekSlots > 0 {
-		s.learnWeek(v.weekPlace, p.weekSlotRows, xc-v.dayCurve-c.daySlow)
+		memory, rows := uint8(weekMemory), p.weekSlotRows
+		if s.on&seasonCycle != 0 {
+			memory, rows = s.cycleMemory(p)
+		}
+		s.learnWeek(v.weekPlace, memory, rows, xc-v.dayCurve-c.daySlow)
 	}
 	c.dayLast, c.weekLast = x.Value-v.dayCurve, x.Value-v.weekCurve
 	g := math.Max(p.gainOffset, 1/(c.seen+1))

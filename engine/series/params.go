@@ -101,6 +101,8 @@ type Params struct {
 	longScaleMemory, rangeMemory, meanAbsMemory        float64
 	quiet, full, noveltyFull, seasonAfter, bucketsADay float64
 	patternAfter, blockBuckets                         float64
+	huntLeast, huntEvery                               float64 // buckets of a hunt, and from one to the next
+	jobs                                               bool    // days are made of whole buckets
 }
 
 // NewParams derives the shared parameters of a detector. bucketSpanMs must be
@@ -146,6 +148,9 @@ func NewParams(fn spec.Function, bucketSpanMs int64) *Params {
 	p.rangeMemory, p.meanAbsMemory = rangeMemory.in(span), meanAbsMemory.in(span)
 	p.quiet, p.full, p.noveltyFull = quietTime.in(span), fullTime.in(span), noveltyFullTime.in(span)
 	p.seasonAfter = seasonAfter.in(span)
+	p.huntLeast = huntTime.in(span)
+	p.huntEvery = 2*p.huntLeast + restTime.in(span)
+	p.jobs = bucketSpanMs <= 6*3_600_000 && 86_400_000%bucketSpanMs == 0
 	p.patternAfter, p.blockBuckets = patternAfter.in(span), math.Round(blockTime.in(span))
 	p.mostZeros = uint32(math.Min(silenceTime.in(span), math.MaxUint32))
 	return p

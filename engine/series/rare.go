@@ -35,17 +35,17 @@ func (p *Params) boundRare(c *Core, x float64, v *Verdict) (most float64) {
 	if !p.counts || c.meanCount <= 0 {
 		return math.Inf(1)
 	}
-	logP := 0.0
-	if high := c.countMean(v); x > high {
+	logP, low := 0.0, c.meanCount+v.job
+	if high, x := c.countMean(v), x+v.job; x > high {
 		if high > commonCount {
 			return math.Inf(1)
 		}
 		logP = dist.CountLogUpper(math.Ceil(x), high, belief(high, c.seen))
-	} else if x < v.Typical {
-		if c.meanCount > commonCount {
+	} else if x < v.Typical+v.job {
+		if low > commonCount {
 			return math.Inf(1)
 		}
-		logP = dist.CountLogLower(math.Floor(x), c.meanCount, belief(c.meanCount, c.seen))
+		logP = dist.CountLogLower(math.Max(0, math.Floor(x)), math.Max(0, low), belief(math.Max(0, low), c.seen))
 	}
 	v.LogProb = math.Max(v.LogProb, logP)
 	most = -logP / math.Ln10
@@ -63,7 +63,7 @@ func (p *Params) rare(c *Core, v *Verdict) bool { return p.counts && c.countMean
 
 // countMean is the largest of what is expected of a count.
 func (c *Core) countMean(v *Verdict) float64 {
-	return math.Max(c.meanCount, math.Max(v.short, v.long))
+	return math.Max(c.meanCount, math.Max(v.short, v.long)) + v.job
 }
 
 // learnCount follows the plain mean, which outliers may move: that of a rare

@@ -13,6 +13,11 @@ type Season struct {
 	scatterB  [24]float32 // of the long one
 	dayVisit  [maxDaySlots]uint8
 	weekVisit [maxWeekSlots / 2]uint8 // two of four bits each
+	// period and anchor, in seconds, are of the season besides day and week, whose
+	// curve lives in week.
+	period, anchor float64
+	jobs           jobs
+	on             uint8 // the seasons that are believed: only they predict
 }
 
 // place is where a time falls on a ring of slots: between the middles of two
@@ -112,15 +117,15 @@ func (s *Season) learnDay(pl place, rows, deviation float64) {
 	*slot += float32(g * (deviation - float64(*slot)))
 }
 
-func (s *Season) learnWeek(pl place, rows, deviation float64) {
+func (s *Season) learnWeek(pl place, memory uint8, rows, deviation float64) {
 	v := s.weekVisits(pl.inside)
 	if v == 0 || pl.position == 0 {
-		if v < weekMemory {
+		if v < memory {
 			v++
 			s.setWeekVisits(pl.inside, v)
 		}
 	}
-	g := visitGain(v, weekMemory, rows, pl.position)
+	g := visitGain(v, float64(memory), rows, pl.position)
 	slot := &s.week[pl.inside]
 	*slot += float32(g * (deviation - float64(*slot)))
 }

@@ -17,6 +17,7 @@ type run struct {
 	p *Params
 	c Core
 	s *Season
+	h *Hunt
 	i int64
 }
 
@@ -34,11 +35,55 @@ func (r *run) next(value float64) Verdict {
 	x := Sample{Value: value, Count: 1, StartMs: r.startMs()}
 	v := r.p.Judge(&r.c, r.s, x)
 	r.p.Learn(&r.c, r.s, x, &v)
+	r.hunt(x, &v)
+	r.i++
+	return v
+}
+
+// seasonal is a run of a series with every kind of season: a day with jobs, a week,
+// and a new hunt going on.
+func seasonal(fn spec.Function) *run {
+	r, rng := newRun(fn, 300_000), noise(50)
+	for range 288 * 7 * 3 {
+		x := 100 + 20*math.Sin(r.daily()) + rng.NormFloat64()
+		if r.startMs()/86_400_000%7 >= 5 {
+			x -= 40
+		}
+		if r.i%288 == 36 {
+			x += 60
+		}
+		r.next(x)
+	}
+	return r
+}
+
+// cyclic is a run of a series with a period of ten hours.
+func cyclic(fn spec.Function) *run {
+	r, rng := newRun(fn, span), noise(51)
+	for range 120 * 8 {
+		r.next(100 + 20*math.Sin(2*math.Pi*float64(r.i)/120) + rng.NormFloat64())
+	}
+	return r
+}
+
+// hunt looks for seasons, as the engine does.
+func (r *run) hunt(x Sample, v *Verdict) {
 	if r.s == nil && r.p.WantsSeason(&r.c) {
 		r.s = new(Season)
 	}
-	r.i++
-	return v
+	switch {
+	case r.h == nil && r.p.WantsHunt(&r.c):
+		r.h = new(Hunt)
+		r.p.InitHunt(&r.c, r.s, r.h, x.StartMs)
+	case r.h != nil:
+		r.p.LearnHunt(r.h, x, v)
+		if r.s != nil && r.h.News() {
+			r.p.Settle(&r.c, r.s, r.h)
+		}
+		if r.h.Over() {
+			r.h = nil
+		}
+	}
 }
 
 func noise(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 7)) }

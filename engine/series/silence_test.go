@@ -42,20 +42,31 @@ func TestSilence(t *testing.T) {
 func TestLearnZeros(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, rng := newRun(spec.Sum, span), noise(rapid.Uint64().Draw(t, "seed"))
-		for range rapid.IntRange(0, 300).Draw(t, "before") {
-			a.next(100 * rng.Float64())
+		switch rapid.IntRange(0, 4).Draw(t, "season") {
+		case 0:
+			a = seasonal(spec.Sum)
+		case 1:
+			a = cyclic(spec.Sum)
+		default:
+			for range rapid.IntRange(0, 300).Draw(t, "before") {
+				a.next(100 * rng.Float64())
+			}
 		}
 		b := *a
 		if a.s != nil {
 			own := *a.s
 			b.s = &own
 		}
-		n := rapid.Int64Range(1, 300).Draw(t, "silent")
-		a.p.LearnZeros(&a.c, a.s, a.i*span, n)
-		for i := range n {
-			b.p.LearnZeros(&b.c, b.s, (b.i+i)*span, 1)
+		if a.h != nil {
+			own := *a.h
+			b.h = &own
 		}
-		if !bytes.Equal(a.c.Append(nil), b.c.Append(nil)) || a.s != nil && *a.s != *b.s {
+		n := rapid.Int64Range(1, 300).Draw(t, "silent")
+		a.p.LearnZeros(&a.c, a.s, a.h, a.startMs(), n)
+		for i := range n {
+			b.p.LearnZeros(&b.c, b.s, b.h, b.startMs()+i*b.p.spanMs, 1)
+		}
+		if !bytes.Equal(a.c.Append(nil), b.c.Append(nil)) || a.s != nil && *a.s != *b.s || a.h != nil && *a.h != *b.h {
 			t.Fatal("the states differ")
 		}
 	})
@@ -107,10 +118,7 @@ func TestSilenceIsNotMissed(t *testing.T) {
 
 // TestSilenceDueOnlyLooks: it changes neither state nor season.
 func TestSilenceDueOnlyLooks(t *testing.T) {
-	r, rng := newRun(spec.Count, span), noise(41)
-	for range 500 {
-		r.next(math.Round(100 + 5*rng.NormFloat64()))
-	}
+	r := cyclic(spec.Count)
 	core, season := r.c, *r.s
 	for range 10 {
 		r.p.SilenceDue(&r.c, r.s, r.startMs())
@@ -132,12 +140,12 @@ func TestEndlessSilence(t *testing.T) {
 			for range 200 {
 				r.next(100 + rng.NormFloat64())
 			}
-			r.p.LearnZeros(&r.c, r.s, at, 1<<40)
+			r.p.LearnZeros(&r.c, r.s, r.h, at, 1<<40)
 			if r.c.zeroRun != r.p.mostZeros {
 				t.Fatalf("span %d ms: %d zeros learned, the bound is %d", spanMs, r.c.zeroRun, r.p.mostZeros)
 			}
 			before := r.c
-			r.p.LearnZeros(&r.c, r.s, at, 1<<62)
+			r.p.LearnZeros(&r.c, r.s, r.h, at, 1<<62)
 			if n, _ := r.p.SilenceDue(&r.c, r.s, at); n != Forever || r.c != before {
 				t.Errorf("span %d ms: a silence that ended all is due after %d buckets", spanMs, n)
 			}

@@ -55,6 +55,7 @@ func (p *Params) boundSparse(c *Core, x float64, v *Verdict) (most float64) {
 	if p.counts || p.curve != linear || c.sparse.zeros < mostlyZero {
 		return math.Inf(1)
 	}
+	x += v.job
 	if x == 0 {
 		return p.boundZero(c, v)
 	}
@@ -74,7 +75,7 @@ func (p *Params) boundSparse(c *Core, x float64, v *Verdict) (most float64) {
 // boundZero does so for a zero where the long run expects little: after a value a
 // zero is what usually follows. One where values are due keeps its evidence.
 func (p *Params) boundZero(c *Core, v *Verdict) (most float64) {
-	if math.Abs(v.long) > math.Exp(float64(c.sparse.mean))/2 {
+	if math.Abs(v.long+v.job) > math.Exp(float64(c.sparse.mean))/2 {
 		return math.Inf(1)
 	}
 	logP := math.Log(float64(c.sparse.zeros))

@@ -42,25 +42,17 @@ func TestMostlyZero(t *testing.T) {
 		t.Errorf("a sum of ten thousand usual ones scores %v", v.Score)
 	}
 
-	r = &course{p: NewParams(spec.Sum, 3_600_000)}
-	r.c.Init(r.p)
+	job := newRun(spec.Sum, 3_600_000)
 	nightly := func(i int) float64 {
 		if i%24 == 2 {
 			return 1000 + 20*rng.NormFloat64()
 		}
 		return 0
 	}
-	at := func(i int, value float64) Verdict {
-		x := Sample{Value: value, Count: 1, StartMs: 4*86_400_000 + int64(i)*3_600_000}
-		v := r.p.Judge(&r.c, &r.s, x)
-		r.p.Learn(&r.c, &r.s, x, &v)
-		return v
+	for i := range 24*40 + 2 {
+		job.next(nightly(i))
 	}
-	i := 0
-	for ; i < 24*40+2; i++ {
-		at(i, nightly(i))
-	}
-	if v := at(i, 0); v.Evidence < 1.5 {
+	if v := job.next(0); v.Evidence < 1.5 {
 		t.Errorf("a nightly job that does not run has evidence %v", v.Evidence)
 	}
 }

@@ -11,6 +11,7 @@ type runner struct {
 	params  *series.Params
 	core    series.Core
 	season  *series.Season
+	hunt    *series.Hunt
 	pattern *series.Pattern
 }
 
@@ -31,13 +32,32 @@ func (r *runner) judge(x series.Sample) series.Verdict {
 		r.params.JudgePattern(&r.core, r.pattern, x, &v)
 	}
 	r.params.Learn(&r.core, r.season, x, &v)
-	if r.season == nil && r.params.WantsSeason(&r.core) {
-		r.season = new(series.Season)
-	}
+	r.look(x, &v)
 	if r.pattern != nil {
 		r.params.LearnPattern(r.pattern, &v)
 	} else if r.params.WantsPattern(&r.core) {
 		r.pattern = new(series.Pattern)
 	}
 	return v
+}
+
+// look looks for seasons.
+func (r *runner) look(x series.Sample, v *series.Verdict) {
+	if r.season == nil && r.params.WantsSeason(&r.core) {
+		r.season = new(series.Season)
+	}
+	if r.hunt == nil {
+		if r.params.WantsHunt(&r.core) {
+			r.hunt = new(series.Hunt)
+			r.params.InitHunt(&r.core, r.season, r.hunt, x.StartMs)
+		}
+		return
+	}
+	r.params.LearnHunt(r.hunt, x, v)
+	if r.season != nil && r.hunt.News() {
+		r.params.Settle(&r.core, r.season, r.hunt)
+	}
+	if r.hunt.Over() {
+		r.hunt = nil
+	}
 }

@@ -1,0 +1,39 @@
+package engine
+
+import "tidemark/engine/series"
+
+func (s *shard) mutableHunt(st *state) *series.Hunt {
+	if st.hunt == 0 {
+		return nil
+	}
+	return s.hunts.Mut(st.hunt - 1)
+}
+
+// learnSeasons gives a series its season, when it is old enough, and looks for those that
+// it has. x was learned with verdict v.
+func (s *shard) learnSeasons(u *unit, st *state, core *series.Core, hunt *series.Hunt, x series.Sample, v *series.Verdict) {
+	if st.season == 0 && u.params.WantsSeason(core) {
+		st.season = s.seasons.Alloc() + 1
+	}
+	s.hunt(u, st, core, hunt, x, v)
+}
+
+// hunt looks for the seasons of a series, now and then, and lets it have those
+// that were found. x was learned with verdict v.
+func (s *shard) hunt(u *unit, st *state, core *series.Core, hunt *series.Hunt, x series.Sample, v *series.Verdict) {
+	if hunt == nil {
+		if u.params.WantsHunt(core) {
+			st.hunt = s.hunts.Alloc() + 1
+			u.params.InitHunt(core, s.seasonOf(st), s.hunts.Mut(st.hunt-1), x.StartMs)
+		}
+		return
+	}
+	u.params.LearnHunt(hunt, x, v)
+	if hunt.News() && st.season != 0 {
+		u.params.Settle(core, s.seasons.Mut(st.season-1), hunt)
+	}
+	if hunt.Over() {
+		s.hunts.Release(st.hunt - 1)
+		st.hunt = 0
+	}
+}
