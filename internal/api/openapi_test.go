@@ -272,15 +272,7 @@ func mlPairs() map[string]string {
 }
 
 // bare writes a route with {} for each value, as mlOperations has them.
-func bare(r *route) string {
-	segments := strings.Split(r.path, "/")
-	for i, s := range segments {
-		if strings.HasPrefix(s, "{") {
-			segments[i] = "{}"
-		}
-	}
-	return r.method + " " + strings.Join(segments, "/")
-}
+func bare(r *route) string { return r.method + " " + braces(r.path) }
 
 // TestEveryOperationIsServed has the whole list; under the older prefix too.
 func TestEveryOperationIsServed(t *testing.T) {
@@ -383,4 +375,72 @@ func member(t *testing.T, body string, path ...any) string {
 		}
 	}
 	return fmt.Sprint(v)
+}
+
+// TestCompatibilityTable holds the table of docs/compatibility.md to the list of
+// operations: each has a row with as many routes as it has pairs, all of them
+// its own, and says same, differs or refused.
+func TestCompatibilityTable(t *testing.T) {
+	raw, err := os.ReadFile("../../docs/compatibility.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]bool{}
+	for line := range strings.Lines(string(raw)) {
+		cells := strings.Split(line, " | ")
+		name := strings.Trim(cells[0], "|` ")
+		if len(cells) != 3 || mlOperations[name] == "" {
+			continue
+		}
+		rows[name] = true
+		pairs := 0
+		var bare []string
+		for _, r := range strings.Split(cells[1], ", ") {
+			method, path, whole := strings.Cut(strings.Trim(r, "` "), " ")
+			bare = append(bare, method)
+			if !whole {
+				continue
+			}
+			end := strings.TrimPrefix(path, "…")
+			for _, m := range bare {
+				pairs++
+				if !slices.ContainsFunc(pairsOf(name), func(p string) bool { return strings.HasPrefix(p, m+" ") && strings.HasSuffix(p, braces(end)) }) {
+					t.Errorf("%s: %s %s is no route of it", name, m, path)
+				}
+			}
+			bare = nil
+		}
+		if want := len(pairsOf(name)); pairs != want {
+			t.Errorf("%s: %d routes, it has %d", name, pairs, want)
+		}
+		if verdict := cells[2]; !strings.HasPrefix(verdict, "same") && !strings.HasPrefix(verdict, "differs: ") && !strings.HasPrefix(verdict, "refused: ") {
+			t.Errorf("%s: %q says neither same, differs nor refused", name, verdict)
+		}
+	}
+	for name := range mlOperations {
+		if !rows[name] {
+			t.Errorf("docs/compatibility.md has no row for %s", name)
+		}
+	}
+}
+
+// pairsOf are the pairs of an operation.
+func pairsOf(name string) (list []string) {
+	for pair, op := range mlPairs() {
+		if op == name {
+			list = append(list, pair)
+		}
+	}
+	return list
+}
+
+// braces empties the braces of a path.
+func braces(path string) string {
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		if strings.HasPrefix(s, "{") {
+			segments[i] = "{}"
+		}
+	}
+	return strings.Join(segments, "/")
 }
