@@ -56,6 +56,7 @@ func TestCalendars(t *testing.T) {
 		t.Errorf("the later events of a member of the group are %s", got)
 	}
 	r.refused(400, "action_request_validation_exception", "calendar_id must be _all", "GET", "/_ml/calendars/sales/events?job_id=shop", "")
+	r.refused(404, "resource_not_found_exception", "nobody", "GET", "/_ml/calendars/_all/events?job_id=nobody", "")
 
 	minute := 0
 	run := func(until int) {

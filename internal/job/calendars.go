@@ -206,6 +206,8 @@ func (m *Manager) Events(_ context.Context, expr, jobID string) ([]wire.Calendar
 	w := &wire.Job{JobID: jobID}
 	if j, ok := m.jobs.Load(jobID); ok {
 		w = j.(*job).conf.Load().wire
+	} else if jobID != "" && !slices.ContainsFunc(m.all(), func(j *job) bool { return slices.Contains(j.conf.Load().wire.Groups, jobID) }) {
+		return nil, notFound(jobID)
 	}
 	list := []wire.CalendarEvent{}
 	for _, c := range chosen {
