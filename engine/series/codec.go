@@ -188,9 +188,9 @@ func (c *Core) doubles() [20]*float64 {
 	}
 }
 
-func (c *Core) singles() [8]*float32 {
+func (c *Core) singles() [9]*float32 {
 	return [...]*float32{&c.records.x, &c.records.xx, &c.records.y, &c.records.xy, &c.told,
-		&c.sparse.zeros, &c.sparse.mean, &c.sparse.square}
+		&c.sparse.zeros, &c.sparse.again, &c.sparse.mean, &c.sparse.square}
 }
 
 func (k *coder) tail(t *tail) {

@@ -212,10 +212,11 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 	if p.rare(c, v) {
 		alone = 0
 	}
+	alone = math.Max(alone, fresh*p.emptiness(c, x))
 	v.single, v.multi = withSudden(v.raw, lA, absA), alone
 	fromLong := alone > v.single
 	if fromLong {
-		v.LogProb = AnyOf(min(logA, logB, logC+c.tailC.logCrowd()), 3)
+		v.LogProb = AnyOf(min(logA, logB, logC+c.tailC.logCrowd(), -p.emptiness(c, x)*math.Ln10), 3)
 	}
 	v.raw = withSudden(math.Max(v.raw, alone), lA, absA)
 	most := math.Min(p.boundRare(c, x, v), p.boundSparse(c, x, v))

@@ -19,6 +19,10 @@ import (
 //
 //	center = w*median(others) + (1-w)*learned center    w = n/(n + priorMembers)
 //	z      = (y - center) / (scale of that side)
+//
+// Extremes and numbers of distinct values are first brought to the usual number of
+// records (records.go): who does more is not unusual for what comes with it.
+//
 //	p      = 1 - (1 - P(Z > |z|))^n                      n active members
 //
 // A member alone cannot define what is normal: the median leaves it out,
@@ -49,6 +53,9 @@ const (
 	// leastMembers must usually be active before anything is reported: among
 	// fewer there is no usual.
 	leastMembers = 5
+	// exposureMemory is how many members' values the dependence on their records
+	// averages.
+	exposureMemory = 20_000
 	// mostLearned bounds the members of one bucket that the tail learns, so that
 	// one crowded bucket does not replace what it knows.
 	mostLearned = 512
@@ -101,7 +108,7 @@ func (p *Params) crowdOut(y float64) float64 {
 // the bucket is still filling: what is missing from a sum is no news then. It
 // changes nothing.
 func (p *Params) JudgePeers(m *Peers, members []Member, partial bool) []Verdict {
-	ys, sorted := p.crowd(members)
+	ys, sorted := p.crowd(m, members)
 	out := make([]Verdict, len(members))
 	for i := range members {
 		out[i] = p.judgeMember(m, members[i], ys[i], sorted, partial)
@@ -109,15 +116,31 @@ func (p *Params) JudgePeers(m *Peers, members []Member, partial bool) []Verdict 
 	return out
 }
 
-// crowd brings the values to their scale, and sorts a copy.
-func (p *Params) crowd(members []Member) (ys, sorted []float64) {
+// crowd brings the values to their scale and to the usual exposure, and sorts a
+// copy.
+func (p *Params) crowd(m *Peers, members []Member) (ys, sorted []float64) {
 	ys = make([]float64, len(members))
 	for i := range members {
-		ys[i] = p.crowdValue(members[i].Value)
+		ys[i] = p.crowdValue(members[i].Value) - p.exposure(m, members[i].Count)
 	}
 	sorted = slices.Clone(ys)
 	slices.Sort(sorted)
 	return ys, sorted
+}
+
+// exposure is what the number of a member's records adds to its value, on the
+// scale of the crowd.
+func (p *Params) exposure(m *Peers, n float64) float64 {
+	if !p.grows || !(n > 0) {
+		return 0
+	}
+	slope := m.records.slope(m.observations)
+	if p.falls {
+		slope = math.Min(slope, 0)
+	} else {
+		slope = math.Max(slope, 0)
+	}
+	return slope * (math.Log(n) - float64(m.records.x))
 }
 
 // without is the median of sorted values without one that equals y.
@@ -159,14 +182,15 @@ func (p *Params) judgeMember(m *Peers, x Member, y float64, sorted []float64, pa
 		countScale = m.records.scale(x.Count)
 	}
 	scale := normalFromMeanAbs*side*countScale + floor
+	more := p.exposure(m, x.Count)
 	z := (y - center) / scale
 	if partial && p.sums {
 		z = math.Max(z, 0)
 	}
 	v := Verdict{
-		Actual: num.Clamp(x.Value, -largest, largest), Typical: p.crowdOut(center), Spike: y > center,
-		Lower: p.crowdOut(center - 1.96*(normalFromMeanAbs*m.down*countScale+floor)),
-		Upper: p.crowdOut(center + 1.96*(normalFromMeanAbs*m.up*countScale+floor)),
+		Actual: num.Clamp(x.Value, -largest, largest), Typical: p.crowdOut(center + more), Spike: y > center,
+		Lower: p.crowdOut(center + more - 1.96*(normalFromMeanAbs*m.down*countScale+floor)),
+		Upper: p.crowdOut(center + more + 1.96*(normalFromMeanAbs*m.up*countScale+floor)),
 		Ready: p.peersReady(m), Incomplete: partial && p.sums, countScale: countScale, zA: z,
 	}
 	size := math.Abs(p.sided(z))
@@ -205,7 +229,7 @@ func (p *Params) LearnPeers(m *Peers, members []Member, verdicts []Verdict) {
 	if len(members) == 0 {
 		return
 	}
-	ys, sorted := p.crowd(members)
+	ys, sorted := p.crowd(m, members)
 	middle := sorted[len(sorted)/2]
 	g := num.Gain(m.seen, p.slowMemory)
 	long := num.Gain(m.seen, p.longScaleMemory)
@@ -242,6 +266,7 @@ func (p *Params) LearnPeers(m *Peers, members []Member, verdicts []Verdict) {
 // learnMembers takes the members' deviations into the tail.
 func (p *Params) learnMembers(m *Peers, members []Member, verdicts []Verdict, gain float64) {
 	step := (len(members) + mostLearned - 1) / mostLearned
+	bound := clipAt * (normalFromMeanAbs*math.Max(m.up, m.down) + scaleFloor(m.meanAbs))
 	// Which ones are taken of many changes from bucket to bucket.
 	for i := int(math.Mod(m.seen, float64(step))); i < len(members); i += step {
 		v := &verdicts[i]
@@ -249,6 +274,12 @@ func (p *Params) learnMembers(m *Peers, members []Member, verdicts []Verdict, ga
 		if p.sampled && members[i].Count > 0 {
 			usual := v.zA * v.countScale
 			m.records.learn(gain/float64(len(members))*float64(step), 1/members[i].Count, math.Min(usual*usual, 16*v.countScale*v.countScale))
+		}
+		if p.grows && members[i].Count > 0 {
+			// What a value would be without the part that exposure explains is clipped.
+			more := p.exposure(m, members[i].Count)
+			rest := num.Clamp(p.crowdValue(members[i].Value)-more-m.center, -bound, bound)
+			m.records.learn(num.Gain(m.observations, exposureMemory), math.Log(members[i].Count), rest+more)
 		}
 		if z > float64(m.tail.threshold) {
 			e := float64(members[i].Excesses)

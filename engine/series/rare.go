@@ -46,6 +46,7 @@ func (p *Params) boundRare(c *Core, x float64, v *Verdict) (most float64) {
 			return math.Inf(1)
 		}
 		logP = dist.CountLogLower(math.Max(0, math.Floor(x)), math.Max(0, low), belief(math.Max(0, low), c.seen))
+		logP = math.Min(logP, -p.emptiness(c, x)*math.Ln10)
 	}
 	v.LogProb = math.Max(v.LogProb, logP)
 	most = -logP / math.Ln10

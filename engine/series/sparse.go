@@ -28,14 +28,19 @@ const (
 	leastLogSpread = 0.1
 )
 
-// sparse are the aged moments of a series with zeros.
-type sparse struct{ zeros, mean, square float32 }
+// sparse are the aged moments of a series with zeros: their share, that of zeros
+// after a zero, and the moments of the logarithms of the others.
+type sparse struct{ zeros, again, mean, square float32 }
 
 func (p *Params) learnSparse(c *Core, x float64) {
-	if p.counts || p.curve != linear {
+	if p.curve != linear {
 		return
 	}
 	g := c.gainAt(p.longScaleMemory)
+	if p.counts {
+		p.learnEmptiness(c, x, g)
+		return
+	}
 	if x == 0 {
 		c.sparse.zeros = float32(num.Toward(float64(c.sparse.zeros), g, 1))
 		return
