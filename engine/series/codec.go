@@ -171,7 +171,9 @@ func (k *coder) core(c *Core) {
 	}
 	k.tail(&c.tailA)
 	k.tail(&c.tailB)
-	k.tail(&c.tailC)
+	for i := range c.windows.tail {
+		k.tail(&c.windows.tail[i])
+	}
 	k.rank(&c.rank)
 	k.i16(&c.shortRun)
 	k.i16(&c.longRun)
@@ -179,18 +181,19 @@ func (k *coder) core(c *Core) {
 }
 
 // doubles lists the single float64 fields of c in the order of the encoding.
-func (c *Core) doubles() [20]*float64 {
+func (c *Core) doubles() [18]*float64 {
 	return [...]*float64{
 		&c.seen, &c.last, &c.fast, &c.mid, &c.trendLevel, &c.trend,
 		&c.dayLast, &c.dayMean, &c.weekLast, &c.weekMean,
 		&c.slow, &c.daySlow, &c.weekSlow, &c.meanAbs,
-		&c.recent, &c.lasting, &c.longScale, &c.drift, &c.driftSquare, &c.meanCount,
+		&c.recent, &c.lasting, &c.longScale, &c.meanCount,
 	}
 }
 
-func (c *Core) singles() [9]*float32 {
+func (c *Core) singles() [15]*float32 {
 	return [...]*float32{&c.records.x, &c.records.xx, &c.records.y, &c.records.xy, &c.told,
-		&c.sparse.zeros, &c.sparse.again, &c.sparse.mean, &c.sparse.square}
+		&c.sparse.zeros, &c.sparse.again, &c.sparse.mean, &c.sparse.square,
+		&c.windows.mean[0], &c.windows.mean[1], &c.windows.mean[2], &c.windows.square[0], &c.windows.square[1], &c.windows.square[2]}
 }
 
 func (k *coder) tail(t *tail) {
@@ -209,6 +212,7 @@ func (k *coder) rank(t *rankTail) {
 }
 
 func (k *coder) season(s *Season) {
+	k.f32(&s.seen)
 	for i := range s.day {
 		k.f32(&s.day[i])
 	}
@@ -255,11 +259,15 @@ func (c *Core) sound() bool {
 			return false
 		}
 	}
-	if !c.tailA.sound() || !c.tailB.sound() || !c.tailC.sound() || !c.rank.sound() {
+	if !c.tailA.sound() || !c.tailB.sound() || !c.rank.sound() {
 		return false
 	}
-	return c.seen >= 0 && c.recent >= 0 && c.lasting >= 0 && c.longScale >= 0 &&
-		c.meanAbs >= 0 && c.driftSquare >= 0
+	for i, square := range c.windows.square {
+		if square < 0 || !c.windows.tail[i].sound() {
+			return false
+		}
+	}
+	return c.seen >= 0 && c.recent >= 0 && c.lasting >= 0 && c.longScale >= 0 && c.meanAbs >= 0
 }
 
 func (t *tail) sound() bool {
@@ -290,7 +298,7 @@ func (s *Season) sound() bool {
 			}
 		}
 	}
-	if !possible(s.scatter[:]...) || !possible(s.scatterB[:]...) {
+	if !possible(s.seen) || !possible(s.scatter[:]...) || !possible(s.scatterB[:]...) {
 		return false
 	}
 	for _, v := range s.dayVisit {

@@ -50,10 +50,10 @@ type Core struct {
 
 	meanCount float64 // plain mean, for counts
 
-	drift, driftSquare float64 // moving mean of clipped B, and its mean square
+	windows windows
 
-	tailA, tailB, tailC tail
-	rank                rankTail
+	tailA, tailB tail
+	rank         rankTail
 
 	shortRun, longRun int16  // length of the run of one-sided outliers; the sign is its side
 	zeroRun           uint32 // zeros since the last other value
@@ -64,7 +64,7 @@ func (c *Core) Init(p *Params) {
 	*c = Core{lastMs: math.MinInt64}
 	c.tailA.init()
 	c.tailB.init()
-	c.tailC.init()
+	c.windows.init()
 	c.rank.init()
 }
 

@@ -47,7 +47,8 @@ type Verdict struct {
 	single, multi         float64 // evidence of the bucket alone, of several
 	faded                 bool    // the long prediction speaks, not the short one
 	zA, zB, zC            float64 // sided
-	drift                 float64
+	window                [len(windowLengths)]float32
+	zWindow               [len(windowLengths)]float64
 	short, long           float64
 	sigma, scale          float64
 	hourScatter, hourLong float64
@@ -198,16 +199,15 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 	}
 	zB := beyond(x-v.long, v.below, v.above) / v.scale
 	v.zA, v.zB = p.sided(zA), p.sided(zB)
-	p.judgeDrift(c, zB, v)
+	logC, logWindow := p.judgeWindows(c, zB, v)
 	absA, absB := math.Abs(v.zA), math.Abs(v.zB)
 	logA, logB := c.tailA.logTail(absA), c.tailB.logTail(absB)
 	novelty := p.novelty(c, x, v)
 	fresh := freshness(math.Max(math.Abs(float64(c.longRun)), float64(c.told)))
 	lA, lB := -logA/math.Ln10, -logB/math.Ln10
 	v.raw = combine(lA, faded(lA, lB, fresh), absA, faded(absA, absB, fresh), novelty)
-	logC := c.tailC.logTail(math.Abs(v.zC))
 	v.LogProb = AnyOf(math.Min(logA, logB), 2)
-	alone := fresh * math.Max(driftWeight*lasting(-logC/math.Ln10, math.Abs(v.zC)), longWeight*lasting(lB, absB))
+	alone := fresh * math.Max(severalWeight*several(-logC/math.Ln10, v.zC), longWeight*lasting(lB, absB))
 	v.faded = lB > lA
 	if p.rare(c, v) {
 		alone = 0
@@ -216,7 +216,7 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 	v.single, v.multi = withSudden(v.raw, lA, absA), alone
 	fromLong := alone > v.single
 	if fromLong {
-		v.LogProb = AnyOf(min(logA, logB, logC+c.tailC.logCrowd(), -p.emptiness(c, x)*math.Ln10), 3)
+		v.LogProb = AnyOf(min(logA, logB, logWindow, -p.emptiness(c, x)*math.Ln10), channels)
 	}
 	v.raw = withSudden(math.Max(v.raw, alone), lA, absA)
 	most := math.Min(p.boundRare(c, x, v), p.boundSparse(c, x, v))
@@ -265,15 +265,14 @@ func withSudden(e, lA, zA float64) float64 {
 }
 
 const (
-	// driftClip keeps a lone spike from standing for a long excursion.
-	driftClip = 6
-	// leastDrift is the mean deviation, in scales, that a moving mean is measured
-	// by at least: with many short buckets even a trifle would be significant.
-	leastDrift = 0.1
 	// longWeight is what a deviation from the long prediction counts by itself,
-	// when the short one has followed it: less than both together. driftWeight
-	// is the same for a mild one that lasts.
-	longWeight, driftWeight = 0.8, 1.1
+	// when the short one has followed it: less than both together.
+	longWeight = 0.8
+	// severalWeight is what several buckets together count: more than one, because
+	// the rarity in their own series is half of the score and many of them are not
+	// rare. severalSize is how much of the square of their deviation counts, which
+	// keeps moderate ones from filling the list: 8 and less did.
+	severalWeight, severalSize = 1.5, 9
 	// maxWeight is how far the stronger of the two tails stands for both: with the
 	// mean alone each hides half of what the other shows.
 	maxWeight = 0.3
@@ -287,11 +286,13 @@ const (
 	// what the mean of both channels hid on one development set and cost the others
 	// nothing; 1 lost three points of benchmark score.
 	suddenAlone, suddenSize = 0.85, 3
+	// channels is what both residuals and three lengths count as tests, in effect.
+	channels = 4
 	// rankWeight is how far evidence counts by its rarity in its own series, the
 	// rest counts as it is: rarity alone lets the incidents of a series raise the
-	// bar for each other, evidence alone lets noisy series fill the list. Of 0 to
-	// 1, a half ranked best on two of four development sets.
-	rankWeight = 0.5
+	// bar for each other, evidence alone lets noisy series fill the list. Of 0.4 to
+	// 0.7, 0.6 ranked best on three of four development sets.
+	rankWeight = 0.6
 	// newsRun is the run of outliers after which one that goes on is half the
 	// news it was: a new level must not be reported until it is learned. Of 1 to
 	// 12 buckets, 2 gave the fewest records after a shift and ranked best.
@@ -308,13 +309,6 @@ const (
 	// leastHourScatter bounds how much quieter than the day an hour may be.
 	leastHourScatter = 0.2
 )
-
-// judgeDrift is the multi-bucket channel: the moving mean of B, so that mild
-// deviations that last count as much as a strong one that does not.
-func (p *Params) judgeDrift(c *Core, zB float64, v *Verdict) {
-	v.drift = num.Toward(c.drift, p.gainDrift, num.Clamp(zB, -driftClip, driftClip))
-	v.zC = p.sided(v.drift / math.Max(math.Sqrt(c.driftSquare), leastDrift))
-}
 
 // freshness is what is left of the news in a deviation that has lasted, or was
 // told, for so many buckets.
@@ -335,6 +329,11 @@ func faded(a, b, fresh float64) float64 {
 // plain size must both be there.
 func lasting(cal, z float64) float64 {
 	return math.Min(cal, 2*math.Log2(1+z/3))
+}
+
+// several is that of several buckets together, whose number makes up for size.
+func several(cal, z float64) float64 {
+	return math.Min(cal, z*z/severalSize)
 }
 
 const (

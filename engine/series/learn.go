@@ -88,7 +88,7 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 	c.meanAbs = num.Toward(c.meanAbs, c.gainAt(p.meanAbsMemory), math.Abs(xc))
 	c.recent = num.Toward(c.recent, c.gainAt(p.recentMemory), math.Abs(clipped))
 	c.lasting = num.Toward(c.lasting, c.gainAt(p.longScaleMemory), math.Abs(clipped)/v.hourScatter)
-	c.longScale = num.Toward(c.longScale, c.gainAt(p.longScaleMemory), math.Abs(clippedLong)/v.hourLong)
+	c.longScale = num.Toward(c.longScale, c.scaleGain(p.longScaleMemory), math.Abs(clippedLong)/v.hourLong)
 	p.learnCount(c, value)
 	p.learnSparse(c, raw)
 	c.seen++
@@ -138,14 +138,12 @@ func clip(e, scale float64, run *int16, perRun float64) float64 {
 func (p *Params) learnTails(c *Core, v *Verdict) {
 	c.tailA.learn(math.Abs(v.zA), p.gainCrowd, c.seen)
 	c.tailB.learn(math.Abs(v.zB), p.gainCrowd, c.seen)
-	c.tailC.learn(math.Abs(v.zC), p.gainDrift/2, c.seen)
-	c.drift = v.drift
+	p.learnWindows(c, v)
 	if v.Evidence >= loud && (v.multi > v.single || v.faded) {
 		c.told = min(c.told+1, maxTold)
 	} else {
 		c.told = float32(num.Toward(float64(c.told), p.gainTold, 0))
 	}
-	c.driftSquare = num.Toward(c.driftSquare, c.gainAt(p.longScaleMemory), v.drift*v.drift)
 	c.rank.learn(v.raw, p.eventApart, p.rankPeriod, c.seen)
 }
 
@@ -168,10 +166,20 @@ func (p *Params) learnRanges(c *Core, v *Verdict) {
 }
 
 func (p *Params) learnSeason(c *Core, s *Season, x Sample, v *Verdict, xc, xl float64) {
+	if s.seen == 0 {
+		// What the curves would have missed so far says nothing about them.
+		c.daySlow, c.weekSlow = c.slow, c.slow
+		for i := expDayLast; i <= expWeekOffset; i++ {
+			c.err[i] = c.err[expLast]
+		}
+		c.err[expDaySlow], c.err[expWeekSlow] = c.err[expSlow], c.err[expSlow]
+	}
+	s.seen++
 	// The curve learns what the short prediction makes of x, so that outliers
-	// stay out of it; the level it deviates from is the slow one.
+	// stay out of it. The level it deviates from is the one it is used with: the
+	// slow level itself follows the pattern a little.
 	if p.daySlots > 0 {
-		s.learnDay(v.dayPlace, p.daySlotRows, xc-c.slow)
+		s.learnDay(v.dayPlace, p.daySlotRows, xc-c.daySlow)
 	}
 	if p.weekSlots > 0 {
 		memory, rows := uint8(weekMemory), p.weekSlotRows
@@ -184,8 +192,9 @@ func (p *Params) learnSeason(c *Core, s *Season, x Sample, v *Verdict, xc, xl fl
 	g := math.Max(p.gainOffset, 1/(c.seen+1))
 	c.dayMean = num.Toward(c.dayMean, g, xc-v.dayCurve)
 	c.weekMean = num.Toward(c.weekMean, g, xc-v.weekCurve)
-	c.daySlow = num.Toward(c.daySlow, c.gainAt(p.slowMemory), xl-v.dayCurve)
-	c.weekSlow = num.Toward(c.weekSlow, c.gainAt(p.slowMemory), xl-v.weekCurve)
+	slow := num.Gain(float64(s.seen), p.slowMemory)
+	c.daySlow = num.Toward(c.daySlow, slow, xl-v.dayCurve)
+	c.weekSlow = num.Toward(c.weekSlow, slow, xl-v.weekCurve)
 	if p.daySlots > 0 {
 		h := hourOfDay(p.at(x.StartMs))
 		floor := scaleFloor(c.meanAbs)

@@ -44,8 +44,6 @@ var (
 	longScaleMemory = memory{12 * day, 1000}
 	// Novelty that never forgets stops seeing anything after one extreme.
 	rangeMemory = memory{35 * day, 1000}
-	// Of 3 to 24 hours, 3 ranked the benchmark's labels best.
-	driftMemory = memory{3 * hour, 12}
 	// crowdMemory: excesses this close together are one event.
 	crowdMemory    = memory{25 * minute, 5}
 	rankPeriodTime = memory{week, 1000}
@@ -93,8 +91,10 @@ type Params struct {
 	daySlotSec, weekSlotSec   float64
 	daySlotRows, weekSlotRows float64 // buckets per visit of a slot
 
-	gainFast, gainMid, gainTrend, gainOffset, damping                            float64
-	gainRecent, gainTold, gainCrowd, gainDrift, gainHour, eventApart, rankPeriod float64
+	gainFast, gainMid, gainTrend, gainOffset, damping                 float64
+	gainRecent, gainTold, gainCrowd, gainHour, eventApart, rankPeriod float64
+
+	gainWindow [len(windowLengths)]float64
 
 	slowMemory, shortMemory, longMemory, recentMemory  float64
 	mostZeros                                          uint32
@@ -137,7 +137,9 @@ func NewParams(fn spec.Function, bucketSpanMs int64) *Params {
 	gain := func(m memory) float64 { return 1 / m.in(span) }
 	p.gainFast, p.gainMid, p.gainOffset = gain(fastLevelMemory), gain(midLevelMemory), gain(offsetMemory)
 	p.gainTrend, p.damping = gain(trendMemory), 1-gain(trendDampingTime)
-	p.gainDrift = gain(driftMemory)
+	for i, m := range windowLengths {
+		p.gainWindow[i] = 2 / (m.in(span) + 1)
+	}
 	p.gainTold = gain(toldMemory)
 	p.gainHour = 1 / math.Max(50, 14*hour/span)
 	p.gainRecent, p.gainCrowd = gain(recentScaleMemory), gain(crowdMemory)
@@ -177,3 +179,14 @@ func (p *Params) at(startMs int64) float64 {
 func (c *Core) gainAt(memory float64) float64 {
 	return num.Gain(c.seen, memory)
 }
+
+// scaleGain is that of a mean deviation: a young series remembers only the last
+// part of its life, because deviations from patterns that it did not know yet say
+// nothing about it.
+func (c *Core) scaleGain(memory float64) float64 {
+	return num.Gain(youth*c.seen, memory)
+}
+
+// youth is the part of its life that a young series measures its scales by. Of a
+// third, a half and all of it a half ranked best.
+const youth = 0.5

@@ -7,6 +7,7 @@ import "math"
 // the middles of slots are interpolated. A slot that was never visited lends
 // its neighbor's value.
 type Season struct {
+	seen      float32 // buckets learned
 	day       [maxDaySlots]float32
 	week      [maxWeekSlots]float32
 	scatter   [24]float32 // of the short residual, relative to its mean

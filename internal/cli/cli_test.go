@@ -339,6 +339,6 @@ func TestDemo(t *testing.T) {
 		}
 	}
 	if !strings.Contains(out, "4 of 5 are there") && !strings.Contains(out, "5 of 5 are there") {
-		t.Errorf("fewer than four of the five known events are among the ten highest buckets:\n%s", out)
+		t.Errorf("fewer than four of the five known events are among the ten most anomalous days:\n%s", out)
 	}
 }

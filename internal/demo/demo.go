@@ -5,11 +5,13 @@ package demo
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"embed"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -154,16 +156,22 @@ func show(ctx context.Context, c *client.Client, s *set, out io.Writer) error {
 	fmt.Fprint(out, timeline(buckets.Buckets, s.from, s.until, s.step))
 	fmt.Fprint(out, tableOf(records.Records))
 	if len(s.events) > 0 {
-		fmt.Fprint(out, known(s.events, buckets.Buckets[:min(top, len(buckets.Buckets))], time.Duration(spanOf(buckets.Buckets))*time.Second))
+		fmt.Fprint(out, known(s.events, worstDays(buckets.Buckets)))
 	}
 	return nil
 }
 
-func spanOf(buckets []wire.Bucket) int64 {
-	if len(buckets) == 0 {
-		return 0
+// worstDays are the days whose buckets' scores add up to most, the worst first:
+// what lasts for hours is more than one bucket.
+func worstDays(buckets []wire.Bucket) []time.Time {
+	sums := map[time.Time]float64{}
+	for _, b := range buckets {
+		sums[b.Timestamp.Time().UTC().Truncate(24*time.Hour)] += b.AnomalyScore
 	}
-	return buckets[0].BucketSpan
+	days := slices.SortedFunc(maps.Keys(sums), func(a, b time.Time) int {
+		return cmp.Or(cmp.Compare(sums[b], sums[a]), a.Compare(b))
+	})
+	return days[:min(top, len(days))]
 }
 
 // event is something that is publicly known to have happened.
@@ -186,15 +194,14 @@ var taxiEvents = []event{
 // eventSource says where the list of events comes from.
 const eventSource = "github.com/numenta/NAB, data/README.md, on realKnownCause/nyc_taxi.csv"
 
-// known says which known events are among the top buckets and which are not.
-func known(events []event, buckets []wire.Bucket, span time.Duration) string {
+// known says which known events are among the worst days and which are not.
+func known(events []event, days []time.Time) string {
 	var b strings.Builder
 	found := 0
 	lines := make([]string, len(events))
 	for i, e := range events {
-		rank := slices.IndexFunc(buckets, func(k wire.Bucket) bool {
-			start := k.Timestamp.Time()
-			return start.Before(e.until) && start.Add(span).After(e.from)
+		rank := slices.IndexFunc(days, func(day time.Time) bool {
+			return day.Before(e.until) && day.Add(24*time.Hour).After(e.from)
 		})
 		mark := "not among them"
 		if rank >= 0 {
@@ -203,7 +210,7 @@ func known(events []event, buckets []wire.Bucket, span time.Duration) string {
 		}
 		lines[i] = fmt.Sprintf("    %s  %-15s %s\n", e.until.Add(-time.Hour).Format("2006-01-02"), mark, e.name)
 	}
-	fmt.Fprintf(&b, "\n  What is publicly known of these days, and where it stands among the %d highest buckets (%d of %d are there):\n", len(buckets), found, len(events))
+	fmt.Fprintf(&b, "\n  What is publicly known of these days, and where it stands among the %d most anomalous days (%d of %d are there):\n", len(days), found, len(events))
 	b.WriteString(strings.Join(lines, ""))
 	fmt.Fprintf(&b, "    source: %s; not used for detection\n", eventSource)
 	return b.String()

@@ -54,12 +54,13 @@ func TestTimeline(t *testing.T) {
 	}
 }
 
-// TestKnown: an event counts only if a bucket of the list overlaps it.
+// TestKnown: an event counts only if one of the worst days overlaps it.
 func TestKnown(t *testing.T) {
 	a := event{"A", date(2014, time.May, 1), date(2014, time.May, 2)}
 	b := event{"B", date(2014, time.June, 1), date(2014, time.June, 2)}
 	half := 30 * time.Minute
-	have := known([]event{a, b}, []wire.Bucket{bucketAt(b.until, 90), bucketAt(a.from.Add(-half), 80), bucketAt(a.until.Add(-half), 70)}, half)
+	days := worstDays([]wire.Bucket{bucketAt(b.until, 90), bucketAt(a.from.Add(-half), 80), bucketAt(a.until.Add(-half), 30), bucketAt(a.from, 40), bucketAt(b.until.Add(half), 5)})
+	have := known([]event{a, b}, days)
 	if !strings.Contains(have, "(1 of 2 are there)") || !strings.Contains(have, "number 3        A") || !strings.Contains(have, "not among them  B") {
 		t.Error(have)
 	}
