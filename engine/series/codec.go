@@ -181,11 +181,11 @@ func (k *coder) core(c *Core) {
 }
 
 // doubles lists the single float64 fields of c in the order of the encoding.
-func (c *Core) doubles() [18]*float64 {
+func (c *Core) doubles() [19]*float64 {
 	return [...]*float64{
 		&c.seen, &c.last, &c.fast, &c.mid, &c.trendLevel, &c.trend,
 		&c.dayLast, &c.dayMean, &c.weekLast, &c.weekMean,
-		&c.slow, &c.daySlow, &c.weekSlow, &c.meanAbs,
+		&c.slow, &c.slower, &c.daySlow, &c.weekSlow, &c.meanAbs,
 		&c.recent, &c.lasting, &c.longScale, &c.meanCount,
 	}
 }

@@ -31,7 +31,7 @@ type Core struct {
 	trendLevel, trend  float64
 	dayLast, dayMean   float64 // deviations from the daily curve: last, moving
 	weekLast, weekMean float64 // the same from daily and weekly curve
-	slow               float64
+	slow, slower       float64 // levels of days and of weeks
 	daySlow, weekSlow  float64
 	meanAbs            float64
 	recent, lasting    float64 // mean |e| of the short prediction, 8 hours and 12 days

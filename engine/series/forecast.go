@@ -21,11 +21,10 @@ import (
 // more than half. Cost: one prediction a point; no memory.
 //
 // Trend. A moving mean of memory M lags b·M behind a level that rises by b a
-// bucket. The slow level lags more than the quick one does, and both lags are known,
+// bucket. The slower level lags more than the slow one does, and both lags are known,
 // so that their distance tells b. A level that has just moved, or strays for a day
-// and comes back, shows such a distance as well. It counts only as far as the daily
-// curve, which is learned from the slow level over a week, has the same offset, and
-// as far as it stands out of noise.
+// and comes back, is as far from both: the smaller of the two slopes counts, as far
+// as it stands out of noise.
 
 // forgetTime is the time τ in which a deviation from the curve is half forgotten
 // and more: most incidents of the development sets last less than a working day.
@@ -62,7 +61,7 @@ func (p *Params) NewForecaster(c *Core, s *Season, nextMs int64) *Forecaster {
 	var now Verdict
 	p.predict(c, s, Sample{StartMs: nextMs}, &now)
 	f.slope, f.unsure = p.slope(c, s)
-	f.lag = f.slope * p.slowMemory
+	f.lag = f.slope * (p.slowLag() + 1/p.gainOffset)
 	f.apart, f.stays = now.short-now.long-f.lag, p.persistence(c, s)
 	return f
 }
@@ -130,18 +129,39 @@ func (p *Params) slope(c *Core, s *Season) (slope, unsure float64) {
 		offset += float64(d)
 	}
 	offset /= float64(p.daySlots)
-	apart := c.dayMean - c.daySlow
-	if apart*offset <= 0 {
+	quick, slow := c.dayMean, c.daySlow
+	if p.weekSlots > 0 {
+		quick, slow = c.weekMean, c.weekSlow
+	}
+	near, far := quick-slow, quick+offset-c.slower
+	nearLag, farLag := p.slowLag(), p.slowerLag(c)
+	scatter := normalFromMeanAbs * c.lasting * math.Sqrt(p.gainOffset/2)
+	b, unsure := (far-near)/(farLag-nearLag), scatter/(farLag-nearLag)
+	if b*near <= 0 {
 		return 0, 0
 	}
-	between := p.slowMemory - 1/p.gainOffset
-	noise := normalFromMeanAbs * c.lasting * math.Sqrt(p.gainOffset/2)
-	seen := math.Min(math.Abs(apart), math.Abs(offset))
-	sure := math.Max(0, 1-math.Pow(surely*noise/seen, 2))
+	// The noise of the near distance is larger; it need not hide the slope.
+	b = math.Copysign(math.Min(math.Abs(b), (math.Abs(near)+scatter)/nearLag), b)
+	sure := math.Max(0, 1-math.Pow(surely*unsure/b, 2))
 	if sure == 0 {
 		return 0, 0
 	}
-	return math.Copysign(sure*seen, apart) / between, noise / between
+	return sure * b, unsure
+}
+
+// slowLag is by how many buckets the slow level with its curve lies behind: the
+// curve takes up a part of each move, too.
+func (p *Params) slowLag() float64 {
+	return 1/(1/p.slowMemory+1/(dayMemory*p.bucketsADay)) - 1/p.gainOffset
+}
+
+// slowerLag is that of the slower level, which begins as a plain mean.
+func (p *Params) slowerLag(c *Core) float64 {
+	m := p.slowerMemory
+	if c.seen <= m {
+		return c.seen / 2
+	}
+	return m - m/2*math.Exp(1-c.seen/m)
 }
 
 // surely is how many standard deviations of its noise a trend must exceed.

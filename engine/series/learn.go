@@ -85,6 +85,7 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 	c.trend = num.Toward(c.trend*p.damping, p.gainTrend, next-c.trendLevel)
 	c.trendLevel = next
 	c.slow = num.Toward(c.slow, c.gainAt(p.slowMemory), xl)
+	c.slower = num.Toward(c.slower, c.gainAt(p.slowerMemory), xl)
 	c.meanAbs = num.Toward(c.meanAbs, c.gainAt(p.meanAbsMemory), math.Abs(xc))
 	c.recent = num.Toward(c.recent, c.gainAt(p.recentMemory), math.Abs(clipped))
 	c.lasting = num.Toward(c.lasting, c.gainAt(p.longScaleMemory), math.Abs(clipped)/v.hourScatter)
@@ -101,7 +102,7 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 }
 
 func (p *Params) learnFirst(c *Core, x float64, startMs int64) {
-	c.last, c.fast, c.mid, c.trendLevel, c.slow = x, x, x, x, x
+	c.last, c.fast, c.mid, c.trendLevel, c.slow, c.slower = x, x, x, x, x, x
 	c.meanAbs = math.Abs(x)
 	c.meanCount = x
 	c.low[0], c.high[0], c.low[1], c.high[1] = x, x, x, x

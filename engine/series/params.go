@@ -30,11 +30,13 @@ func (m memory) in(bucketSeconds float64) float64 {
 // chosen on 5-minute series of public benchmarks among half to four times
 // their value; only the order of magnitude matters except where noted.
 var (
-	fastLevelMemory  = memory{14 * minute, 2.8}
-	midLevelMemory   = memory{83 * minute, 16}
-	trendMemory      = memory{3 * hour, 30}
-	offsetMemory     = memory{33 * minute, 6}
-	slowLevelMemory  = memory{3 * day, 20}
+	fastLevelMemory = memory{14 * minute, 2.8}
+	midLevelMemory  = memory{83 * minute, 16}
+	trendMemory     = memory{3 * hour, 30}
+	offsetMemory    = memory{33 * minute, 6}
+	slowLevelMemory = memory{3 * day, 20}
+	// The level that a trend is told by: four times as slow.
+	slowerMemory     = memory{12 * day, 80}
 	shortErrorMemory = memory{8 * hour, 100}
 	longErrorMemory  = memory{42 * hour, 200}
 	// A recent scale of a quarter of this raised false alerts by a tenth.
@@ -96,7 +98,8 @@ type Params struct {
 
 	gainWindow [len(windowLengths)]float64
 
-	slowMemory, shortMemory, longMemory, recentMemory  float64
+	slowMemory, slowerMemory                           float64
+	shortMemory, longMemory, recentMemory              float64
 	mostZeros                                          uint32
 	longScaleMemory, rangeMemory, meanAbsMemory        float64
 	quiet, full, noveltyFull, seasonAfter, bucketsADay float64
@@ -144,7 +147,7 @@ func NewParams(fn spec.Function, bucketSpanMs int64) *Params {
 	p.gainHour = 1 / math.Max(50, 14*hour/span)
 	p.gainRecent, p.gainCrowd = gain(recentScaleMemory), gain(crowdMemory)
 	p.eventApart, p.rankPeriod = crowdMemory.in(span), rankPeriodTime.in(span)
-	p.slowMemory = slowLevelMemory.in(span)
+	p.slowMemory, p.slowerMemory = slowLevelMemory.in(span), slowerMemory.in(span)
 	p.shortMemory, p.longMemory = shortErrorMemory.in(span), longErrorMemory.in(span)
 	p.recentMemory, p.longScaleMemory = recentScaleMemory.in(span), longScaleMemory.in(span)
 	p.rangeMemory, p.meanAbsMemory = rangeMemory.in(span), meanAbsMemory.in(span)
