@@ -88,7 +88,7 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 	c.slower = num.Toward(c.slower, c.gainAt(p.slowerMemory), xl)
 	c.meanAbs = num.Toward(c.meanAbs, c.gainAt(p.meanAbsMemory), math.Abs(xc))
 	c.recent = num.Toward(c.recent, c.gainAt(p.recentMemory), math.Abs(clipped))
-	c.lasting = num.Toward(c.lasting, c.gainAt(p.longScaleMemory), math.Abs(clipped)/v.hourScatter)
+	c.lasting = num.Toward(c.lasting, c.scaleGain(p.longScaleMemory), math.Abs(clipped)/v.hourScatter)
 	c.longScale = num.Toward(c.longScale, c.scaleGain(p.longScaleMemory), math.Abs(clippedLong)/v.hourLong)
 	p.learnCount(c, value)
 	p.learnSparse(c, raw)
