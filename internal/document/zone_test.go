@@ -1,6 +1,7 @@
 package document_test
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -31,7 +32,7 @@ func zoned(t *testing.T, zone string) *spec.Job {
 }
 
 // alarms counts the records of the week after a change of summer time, of work
-// that keeps the hours of a place.
+// that keeps the hours of a place, about values that belong to another hour.
 func alarms(t *testing.T, place, zone string, change time.Time) (n int) {
 	location, err := time.LoadLocation(place)
 	if err != nil {
@@ -51,7 +52,7 @@ func alarms(t *testing.T, place, zone string, change time.Time) (n int) {
 	e := engine.New(engine.Options{})
 	emit := func(b *result.Bucket) {
 		for _, r := range b.Records {
-			if b.StartMs >= change.UnixMilli() && r.Score >= 10 {
+			if b.StartMs >= change.UnixMilli() && math.Abs(r.Actual-r.Typical) > 45 {
 				n++
 			}
 		}
