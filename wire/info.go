@@ -1,5 +1,7 @@
 package wire
 
+import "github.com/go-json-experiment/json/jsontext"
+
 // Info is the answer to GET /. Version and Tagline are absent when the server
 // was told to drop the fields that exist only for official clients.
 type Info struct {
@@ -77,16 +79,12 @@ type MLDefaults struct {
 
 // MLJobDefaults are the defaults of jobs.
 type MLJobDefaults struct {
-	CategorizationAnalyzer               MLAnalyzer `json:"categorization_analyzer"`
-	ModelMemoryLimit                     string     `json:"model_memory_limit"`
-	CategorizationExamplesLimit          int64      `json:"categorization_examples_limit"`
-	ModelSnapshotRetentionDays           int64      `json:"model_snapshot_retention_days"`
-	DailyModelSnapshotRetentionAfterDays int64      `json:"daily_model_snapshot_retention_after_days"`
-}
-
-// MLAnalyzer names how messages are cut into words.
-type MLAnalyzer struct {
-	Tokenizer string `json:"tokenizer"`
+	// CategorizationAnalyzer is an analyzer as a job shows it.
+	CategorizationAnalyzer               jsontext.Value `json:"categorization_analyzer"`
+	ModelMemoryLimit                     string         `json:"model_memory_limit"`
+	CategorizationExamplesLimit          int64          `json:"categorization_examples_limit"`
+	ModelSnapshotRetentionDays           int64          `json:"model_snapshot_retention_days"`
+	DailyModelSnapshotRetentionAfterDays int64          `json:"daily_model_snapshot_retention_after_days"`
 }
 
 // MLNativeCode names the engine's version.

@@ -128,6 +128,12 @@ func TestShapes(t *testing.T) {
 			t.Errorf("%s: %s, want %s", query, have, want)
 		}
 	}
+	r.must(200, "PUT", "/_ml/calendars/c", "")
+	contains(t, r.must(200, "POST", "/_ml/calendars/c/events?human", `{"events":[{"description":"e","start_time":0,"end_time":1700000000000}]}`),
+		`"start_time_string":"1970-01-01T00:00:00.000Z","start_time":0,"end_time_string":"2023-11-14T22:13:20.000Z","end_time":1700000000000`)
+	// A document of a search is what was written.
+	r.must(201, "PUT", "/own/_doc/1?refresh=true", `{"timestamp":600000}`)
+	contains(t, r.must(200, "GET", "/own/_search?human", ""), `"_source":{"timestamp":600000}`)
 	if w := r.do("GET", jobsPath+"j?format=yaml", ""); w.Code != 406 {
 		t.Errorf("yaml: %d", w.Code)
 	}

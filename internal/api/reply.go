@@ -105,11 +105,17 @@ var humanTimes = map[string]bool{
 	"earliest_record_timestamp": true, "latest_record_timestamp": true,
 	"latest_record_time_stamp": true, "latest_result_time_stamp": true,
 	"latest_empty_bucket_timestamp": true, "latest_sparse_bucket_timestamp": true, "last_finalized_bucket_end": true,
+	"start_time": true, "end_time": true,
 }
 
-// withTimes puts a readable sibling in front of every time.
+// withTimes puts a readable sibling in front of every time. Documents of
+// searches stay as they were written.
 func withTimes(v jsontext.Value) jsontext.Value {
 	return rewrite(v, func(o *object, name string, value jsontext.Value) {
+		if name == "_source" {
+			o.add(name, value)
+			return
+		}
 		if ms, err := strconv.ParseInt(string(value), 10, 64); err == nil && humanTimes[name] {
 			o.add(name+"_string", jsontext.Value(`"`+wire.FormatTime(ms)+`"`))
 		}

@@ -14,6 +14,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"go.yaml.in/yaml/v3"
+
+	"tidemark/internal/document"
 )
 
 // Read reads files, and the .json, .yaml and .yml files below folders. "-" is in. A
@@ -224,10 +226,30 @@ func (s *Set) takeJob(o map[string]any, name string) error {
 	case index != "":
 		r.Config["results_index_name"] = strings.TrimPrefix(index, "custom-")
 	}
+	plainFilters(r.Config)
 	if feed, ok := o["datafeed_config"].(map[string]any); ok {
 		return s.takeFeed(feed, r.ID, name)
 	}
 	return nil
+}
+
+// plainFilters writes the default analyzer of a job as the filters in it, which a
+// job may be given instead and which may change.
+func plainFilters(job map[string]any) {
+	analysis, _ := job["analysis_config"].(map[string]any)
+	if analysis["categorization_analyzer"] == nil {
+		return
+	}
+	filters, ok := document.FiltersOfAnalyzer([]byte(text(analysis["categorization_analyzer"])))
+	if !ok {
+		return
+	}
+	list := make([]any, len(filters))
+	for i, f := range filters {
+		list[i] = f
+	}
+	delete(analysis, "categorization_analyzer")
+	analysis["categorization_filters"] = list
 }
 
 func (s *Set) takeFeed(o map[string]any, job, name string) error {

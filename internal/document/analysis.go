@@ -44,6 +44,7 @@ func (d *draft) analysisConfig(r *strict.Reader) error {
 			return err
 		}
 	}
+	showAnalyzer(c)
 	return nil
 }
 

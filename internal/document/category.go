@@ -129,8 +129,13 @@ func categorySpec(s *spec.Job, j *wire.Job) (err error) {
 		s.PerPartition, _ = categoryPartition(c) // ParseJob has checked it.
 		s.StopOnWarn = p.StopOnWarn
 	}
-	s.Analyzer, err = analyzerSpec(c.CategorizationAnalyzer)
-	return err
+	if s.Analyzer, err = analyzerSpec(c.CategorizationAnalyzer); err != nil {
+		return err
+	}
+	if filters, ok := filtersOfDefault(s.Analyzer); ok {
+		s.Analyzer, s.CategorizationFilters = nil, filters
+	}
+	return nil
 }
 
 // maxExamples bounds the messages that a category keeps.

@@ -12,7 +12,7 @@ func Info(build string) wire.MLInfo {
 		Limits:     map[string]string{},
 	}
 	info.Defaults.AnomalyDetectors = wire.MLJobDefaults{
-		CategorizationAnalyzer:               wire.MLAnalyzer{Tokenizer: "ml_standard"},
+		CategorizationAnalyzer:               defaultAnalyzer(nil),
 		ModelMemoryLimit:                     "1gb",
 		CategorizationExamplesLimit:          defaultExamples,
 		ModelSnapshotRetentionDays:           defaultRetentionDays,

@@ -99,7 +99,7 @@ func (u *Update) Apply(have *wire.Job, open bool, modelBytes int64) (*wire.Job, 
 		"results_retention_days":                    func() { j.ResultsRetentionDays = from.ResultsRetentionDays },
 		"custom_settings":                           func() { j.CustomSettings = from.CustomSettings },
 		"allow_lazy_open":                           func() { j.AllowLazyOpen = from.AllowLazyOpen },
-		"categorization_filters":                    func() { j.AnalysisConfig.CategorizationFilters = from.AnalysisConfig.CategorizationFilters },
+		"categorization_filters":                    func() { setFilters(&j.AnalysisConfig, from.AnalysisConfig.CategorizationFilters) },
 	} {
 		if u.given[name] {
 			set()

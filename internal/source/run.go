@@ -101,7 +101,9 @@ func (r *run) work() {
 	if finished {
 		if err := s.opt.Jobs.Close(context.WithoutCancel(r.ctx), r.conf.JobID, false, true, 0); err != nil {
 			s.opt.Logger.Warn("the job of a finished datafeed could not be closed", "job", r.conf.JobID, "error", err)
+			return
 		}
+		r.say("info", "Job closed")
 	}
 }
 

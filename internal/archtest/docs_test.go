@@ -1,0 +1,185 @@
+package archtest
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var (
+	quoted    = regexp.MustCompile("`([^`]+)`")
+	testName  = regexp.MustCompile(`^(Test|Fuzz)[A-Z]\w*$`)
+	testFunc  = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	codeBlock = regexp.MustCompile("(?s)```.*?```")
+	link      = regexp.MustCompile(`\]\(([^)]+)\)`)
+)
+
+// folders are the folders of the tree that hold Go files, and what their tests
+// are called.
+func folders(t *testing.T) map[string][]string {
+	t.Helper()
+	dir := root(t)
+	tests := map[string][]string{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return enter(dir, path, d)
+		}
+		if !strings.HasSuffix(path, ".go") {
+			return nil
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(dir, filepath.Dir(path))
+		folder := filepath.ToSlash(rel)
+		if tests[folder] == nil {
+			tests[folder] = []string{}
+		}
+		if strings.HasSuffix(path, "_test.go") {
+			for _, m := range testFunc.FindAllSubmatch(raw, -1) {
+				tests[folder] = append(tests[folder], string(m[1]))
+			}
+		}
+		return err
+	})
+	if err != nil || len(tests) < 5 {
+		t.Fatalf("walk: %v, %d folders", err, len(tests))
+	}
+	return tests
+}
+
+// TestContractsAreHeld: each test that docs/contracts.md names is in the package
+// that it names before it.
+func TestContractsAreHeld(t *testing.T) {
+	tests := folders(t)
+	raw, err := os.ReadFile(filepath.Join(root(t), "docs", "contracts.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	for number, line := range strings.Split(string(raw), "\n") {
+		cells := strings.Split(line, " | ")
+		if !strings.HasPrefix(line, "| ") || len(cells) != 2 {
+			continue
+		}
+		folder := ""
+		for _, m := range quoted.FindAllStringSubmatch(cells[1], -1) {
+			name := m[1]
+			switch {
+			case testName.MatchString(name):
+				checked++
+				if !slices.Contains(tests[folder], name) {
+					t.Errorf("docs/contracts.md:%d: there is no test %s in %q", number+1, name, folder)
+				}
+			case strings.HasSuffix(name, ".txtar"):
+				checked++
+				if _, err := os.Stat(filepath.Join(root(t), folder, "testdata", name)); err != nil {
+					t.Errorf("docs/contracts.md:%d: there is no script %s in %q", number+1, name, folder)
+				}
+			case tests[name] != nil:
+				folder = name
+			}
+		}
+	}
+	if checked < 100 {
+		t.Fatalf("found only %d tests in docs/contracts.md: the reading is broken", checked)
+	}
+}
+
+// TestArchitectureNamesEveryPackage holds docs/architecture.md and the import
+// order to the packages that there are, in both directions.
+func TestArchitectureNamesEveryPackage(t *testing.T) {
+	tests := folders(t)
+	raw, err := os.ReadFile(filepath.Join(root(t), "docs", "architecture.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]bool{}
+	for line := range strings.SplitSeq(string(raw), "\n") {
+		if !strings.HasPrefix(line, "| `") {
+			continue
+		}
+		cell, _, _ := strings.Cut(strings.TrimPrefix(line, "| "), " | ")
+		beside := ""
+		for i, m := range quoted.FindAllStringSubmatch(cell, -1) {
+			path := m[1]
+			if i == 0 {
+				beside = filepath.ToSlash(filepath.Dir(path))
+			} else if !exists(tests, path) {
+				path = beside + "/" + path // `engine/spec`, `record` are neighbors.
+			}
+			named[path] = true
+			if !exists(tests, path) {
+				t.Errorf("docs/architecture.md names %q, which is no folder of this tree", path)
+			}
+		}
+	}
+	for folder := range tests {
+		if !named[folder] && !strings.HasPrefix(folder, "test/") {
+			t.Errorf("docs/architecture.md does not say what %s is for", folder)
+		}
+	}
+	for _, layer := range layers {
+		for _, p := range layer {
+			if !exists(tests, p) {
+				t.Errorf("the import order has a place for %s, which is no folder of this tree", p)
+			}
+		}
+	}
+}
+
+// exists reports whether there are Go files in a folder or below it.
+func exists(tests map[string][]string, folder string) bool {
+	if tests[folder] != nil {
+		return true
+	}
+	for f := range tests {
+		if strings.HasPrefix(f, folder+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// TestLinksLeadSomewhere: what a document points to inside the tree is there.
+func TestLinksLeadSomewhere(t *testing.T) {
+	dir := root(t)
+	checked := 0
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == ".git" || d.Name() == "node_modules") {
+			return filepath.SkipDir
+		}
+		if filepath.Ext(path) != ".md" {
+			return nil
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for _, m := range link.FindAllSubmatch(codeBlock.ReplaceAll(raw, nil), -1) {
+			to, _, _ := strings.Cut(string(m[1]), "#")
+			if to == "" || strings.Contains(to, "://") {
+				continue
+			}
+			checked++
+			if _, err := os.Stat(filepath.Join(filepath.Dir(path), filepath.FromSlash(to))); err != nil {
+				t.Errorf("%s points to %q, which is not there", path, to)
+			}
+		}
+		return nil
+	})
+	if err != nil || checked < 10 {
+		t.Fatalf("walk: %v, %d links", err, checked)
+	}
+}
