@@ -48,6 +48,7 @@ func BenchmarkSearch(b *testing.B) {
 		{"date_histogram", `{"size":0,"aggs":{"h":{"date_histogram":{"field":"@timestamp","fixed_interval":"1h"}}}}`},
 		{"date_histogram,avg", `{"size":0,"aggs":{"h":{"date_histogram":{"field":"@timestamp","fixed_interval":"1h"},"aggs":{"v":{"avg":{"field":"total"}}}}}}`},
 		{"date_histogram,terms,avg,filter", `{"size":0,"query":{"bool":{"filter":[{"term":{"service":"app_3"}},{"range":{"@timestamp":{"gte":"2020-01-02"}}}]}},"aggs":{"h":{"date_histogram":{"field":"@timestamp","fixed_interval":"1d"},"aggs":{"t":{"terms":{"field":"host"},"aggs":{"v":{"avg":{"field":"total"}}}}}}}}`},
+		{"first ten", `{"size":10}`},
 		{"newest", `{"size":100,"sort":[{"@timestamp":"desc"}]}`},
 		{"one day", `{"size":0,"query":{"range":{"@timestamp":{"gte":"2020-01-10","lt":"2020-01-11"}}},"aggs":{"v":{"avg":{"field":"total"}}}}`},
 		{"greatest", `{"size":100,"sort":[{"total":"desc"}]}`},

@@ -67,11 +67,12 @@ func (r *Range) bounded() bool { return r.FromMs != math.MinInt64 || r.ToMs != m
 // source are visit's to keep, but not to change.
 //
 // The file is read by another goroutine, some documents ahead: reading and looking
-// at documents take about as long.
+// at documents take about as long. It reads ahead once the first few were not enough:
+// most pages are short.
 func (s *Store) Scan(ctx context.Context, x *Index, r Range, visit func(*query.Doc) (more bool, err error)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	sc := scan{s: s, x: x, Range: r, lastSeq: maxSeq, batches: make(chan []query.Doc, 2), done: ctx.Done()}
+	sc := scan{s: s, x: x, Range: r, lastSeq: maxSeq, batches: make(chan []query.Doc, 2), wanted: make(chan struct{}, 1), done: ctx.Done()}
 	if r.BySeq {
 		sc.firstSeq = r.AfterSeq + 1
 	}
@@ -99,6 +100,10 @@ func (s *Store) Scan(ctx context.Context, x *Index, r Range, visit func(*query.D
 			<-read
 			return failed
 		}
+		select {
+		case sc.wanted <- struct{}{}:
+		default:
+		}
 	}
 	return s.explain(<-read)
 }
@@ -111,6 +116,7 @@ type scan struct {
 	firstSeq, lastSeq int64
 	batch             []query.Doc
 	batches           chan []query.Doc
+	wanted            chan struct{} // has an element once the first batch was not enough
 	done              <-chan struct{}
 	sent              int
 }
@@ -138,11 +144,18 @@ func (sc *scan) flush() bool {
 	select {
 	case sc.batches <- sc.batch:
 		sc.sent++
-		sc.batch = make([]query.Doc, 0, fullBatch)
-		return true
 	case <-sc.done:
 		return false
 	}
+	if sc.sent == 1 {
+		select {
+		case <-sc.wanted:
+		case <-sc.done:
+			return false
+		}
+	}
+	sc.batch = make([]query.Doc, 0, fullBatch)
+	return true
 }
 
 func (sc *scan) run(ctx context.Context, v *sqlite.View) error {
