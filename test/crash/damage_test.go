@@ -60,7 +60,7 @@ func TestDamage(t *testing.T) {
 			whole := filepath.Join(t.TempDir(), "whole")
 			copyDir(t, s.Dir, whole)
 			outcomes := map[string]int{}
-			for round := range 30 {
+			for round := range *rounds {
 				h := harms[round%len(harms)]
 				if err := os.RemoveAll(s.Dir); err != nil {
 					t.Fatal(err)

@@ -22,6 +22,7 @@ func TestKilledDatafeed(t *testing.T) {
 	w.config = strings.Replace(w.config, `"epoch"`, `"epoch_ms"`, 1)
 	run := func(s *process.Server, killed int) map[string][]string {
 		s.Start()
+		s.Must("PUT", "/src", `{"mappings":{"properties":{"time":{"type":"date"}}}}`)
 		for _, body := range w.uploads {
 			var bulk bytes.Buffer
 			for line := range bytes.Lines(body) {

@@ -17,7 +17,8 @@ import (
 )
 
 var (
-	kills  = flag.Int("crash.kills", 20, "how often the server is killed under load")
+	kills  = flag.Int("crash.kills", 10, "how often the server is killed under load")
+	rounds = flag.Int("crash.rounds", 15, "how often a directory is damaged and opened")
 	seed   = flag.Uint64("crash.seed", 1, "seed of the moments and the data")
 	binary = flag.String("crash.binary", "", "binary to kill; empty: this test binary as the server")
 )
