@@ -95,6 +95,29 @@ func FormatDuration(d time.Duration) string {
 	return strconv.FormatInt(int64(d), 10) + "nanos"
 }
 
+// RoughDuration writes a duration for people, in its two largest units: "4d 3h",
+// "7m", "2m 30s".
+func RoughDuration(d time.Duration) string {
+	units := []struct {
+		unit   time.Duration
+		suffix string
+	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "m"}, {time.Second, "s"}, {time.Millisecond, "ms"}}
+	for i, u := range units {
+		if d < u.unit {
+			continue
+		}
+		text := strconv.FormatInt(int64(d/u.unit), 10) + u.suffix
+		if i+1 < len(units) {
+			next := units[i+1]
+			if rest := d % u.unit / next.unit; rest > 0 && next.unit >= time.Second {
+				text += " " + strconv.FormatInt(int64(rest), 10) + next.suffix
+			}
+		}
+		return text
+	}
+	return "0s"
+}
+
 // MiB is the unit of memory limits.
 const MiB = 1 << 20
 

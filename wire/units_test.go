@@ -124,3 +124,14 @@ func TestCompatHeadersAgree(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestRoughDuration(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0s", 450 * time.Millisecond: "450ms", 1500 * time.Millisecond: "1s", 90 * time.Second: "1m 30s", 7 * time.Minute: "7m",
+		90 * time.Minute: "1h 30m", 99*time.Hour + 58*time.Minute: "4d 3h", 48*time.Hour + time.Minute: "2d",
+	} {
+		if got := wire.RoughDuration(d); got != want {
+			t.Errorf("%v is %q, want %q", d, got, want)
+		}
+	}
+}

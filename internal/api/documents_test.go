@@ -143,6 +143,19 @@ func TestWrittenResults(t *testing.T) {
 	contains(t, r.must(200, "GET", at+"1", ""), `"anomaly_score":10.0`)
 	r.must(200, "DELETE", at+"1", "")
 	contains(t, r.must(200, "GET", jobsPath+"w/results/buckets", ""), `"count":2`)
+	// What the job itself has computed stays.
+	r.must(200, "POST", jobsPath+"w/_open", "")
+	r.hours("w", 0, 5)
+	_, id, _ := strings.Cut(r.must(200, "GET", "/.ml-anomalies-w/_search?q=result_type:bucket%20AND%20event_count:[1%20TO%20*]&size=1", ""), `"_id":"`)
+	id, _, _ = strings.Cut(id, `"`)
+	before := r.must(200, "GET", jobsPath+"w/results/buckets", "")
+	for method, body := range map[string]string{"PUT": `{"job_id":"w","result_type":"bucket","timestamp":0,"anomaly_score":9,"bucket_span":3600}`, "DELETE": ""} {
+		r.refused(400, "illegal_argument_exception", "is a result that job [w] has computed", method, at+id, body)
+	}
+	if after := r.must(200, "GET", jobsPath+"w/results/buckets", ""); after != before {
+		t.Errorf("the results are %s, were %s", after, before)
+	}
+	r.must(200, "POST", jobsPath+"w/_close", "")
 	// A job that does not exist has plain documents.
 	r.must(201, "PUT", "/.ml-anomalies-unrelated/_doc/1", `{"job_id":"other","result_type":"bucket","timestamp":1,"anomaly_score":1}`)
 	contains(t, r.must(200, "GET", "/.ml-anomalies-unrelated/_count", ""), `"count":1`)

@@ -48,6 +48,7 @@ func newBacktest() *cobra.Command {
 	flags.StringArrayVar(&f.jobs, "job", nil, "`file` with a job's configuration as JSON; twice to compare; \"guess\" is the guessed one")
 	flags.StringVar(&f.labels, "labels", "", "`file` with what is known to have happened")
 	flags.Float64SliceVar(&f.thresholds, "thresholds", []float64{25, 50, 75}, "record `scores` from which a record is an alert")
+	flags.Lookup("thresholds").DefValue = "25,50,75" // Not with six decimals each.
 	sourceFlags(flags, &f.detectFlags)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		slices.Sort(f.thresholds)
@@ -196,7 +197,7 @@ func (t *tested) judge(known []backtest.Label, thresholds []float64) {
 
 func printOutcomes(out io.Writer, t *tested, labelled bool) {
 	fmt.Fprintf(out, "%s: %s, %d series, %s of data, %s\n", t.Job, count(t.Records, "record", "records"), t.Series,
-		(time.Duration(t.LengthMs) * time.Millisecond).Round(time.Minute), t.took.Round(time.Millisecond))
+		wire.RoughDuration(time.Duration(t.LengthMs)*time.Millisecond), t.took.Round(time.Millisecond))
 	if !labelled {
 		fmt.Fprintf(out, "  %5s %8s %24s\n", "SCORE", "ALERTS", "ALERTS PER SERIES-WEEK")
 		for _, o := range t.Outcomes {

@@ -100,7 +100,7 @@ func explainTime(ctx context.Context, c *client.Client, j *wire.Job, s *wire.Job
 	if first := s.DataCounts.EarliestRecordTimestamp; first != nil {
 		need := max(warmUpTime, warmUpBuckets*span)
 		if left := need - end.Sub(first.Time()); left > 0 {
-			fmt.Fprintf(out, "  It is still warming up: nothing is reported for another %s of data.\n", left.Round(time.Second))
+			fmt.Fprintf(out, "  It is still warming up: nothing is reported for another %s of data.\n", wire.RoughDuration(left))
 		}
 	}
 	return nil

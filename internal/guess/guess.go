@@ -542,7 +542,7 @@ func (g *Guess) chooseSpan(columns []*column, times map[int]int64, o Overrides) 
 	if regular && g.function() != "count" {
 		g.because("a series has a record every %s, so buckets are %s", wire.FormatDuration(gap), g.BucketSpan)
 	} else {
-		g.because("a series has a record about every %s, so buckets of %s hold several", gap.Round(time.Millisecond), g.BucketSpan)
+		g.because("a series has a record about every %s, so buckets of %s hold several", wire.RoughDuration(gap), g.BucketSpan)
 	}
 }
 

@@ -74,6 +74,12 @@ func (x *Index) result(ctx context.Context, jobID string, op *Op) (o docs.Outcom
 		o.Err = wire.Refuse(wire.TypeIllegalArgument, "results of jobs have no sequence numbers; leave out [if_seq_no]")
 		return o
 	}
+	if computed, err := x.jobs.Computed(ctx, jobID, o.ID); err != nil || computed && op.Kind != docs.Create {
+		if o.Err = err; err == nil {
+			o.Err = wire.Refuse(wire.TypeIllegalArgument, "[%s] is a result that job [%s] has computed, which cannot be changed or removed by itself; revert the model with delete_intervening_results, or write a document of another id", wire.Clip(o.ID), jobID)
+		}
+		return o
+	}
 	if op.Kind == docs.Remove {
 		o.Found, o.Err = x.jobs.EraseResult(ctx, jobID, o.ID)
 		return o

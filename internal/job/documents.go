@@ -120,6 +120,27 @@ func (m *Manager) ResultDocument(ctx context.Context, job, docID string) (doc []
 	return doc, found, err
 }
 
+// computed are ids of results that only the job itself makes and that stand
+// beside the rows of what clients write.
+var computed = regexp.MustCompile(`_(?:bucket|record|influencer)_\d`)
+
+// Computed reports whether a result document is one that the job has computed:
+// such a document can be neither replaced nor removed by itself.
+func (m *Manager) Computed(ctx context.Context, id, docID string) (bool, error) {
+	if !computed.MatchString(docID) {
+		return false, nil
+	}
+	j, err := m.find(id)
+	if err != nil {
+		return false, err
+	}
+	if own, err := m.opt.Store.HasWritten(ctx, j.num, docID); err != nil || own {
+		return false, err
+	}
+	_, found, err := m.ResultDocument(ctx, id, docID)
+	return found, err
+}
+
 // WriteResult stores a result document that a client made, as the result
 // endpoints show it. It reports whether it took the place of another.
 func (m *Manager) WriteResult(ctx context.Context, id, docID string, doc []byte) (replaced bool, err error) {

@@ -265,9 +265,10 @@ type Store interface {
 	Categories(ctx context.Context, job uint64, q CategoryQuery) (Page, error)
 
 	// Write stores a document that a client wrote, durably, and reports whether it
-	// took the place of one. Erase removes one.
+	// took the place of one. Erase removes one, HasWritten says whether there is one.
 	Write(ctx context.Context, job uint64, w Written) (replaced bool, err error)
 	Erase(ctx context.Context, job uint64, docID string) (found bool, err error)
+	HasWritten(ctx context.Context, job uint64, docID string) (bool, error)
 	// Scan calls visit with the documents of a job in a range; what the range leaves
 	// out may be among them. docID is "" where it can be derived from the document.
 	// Runs of buckets are expanded.

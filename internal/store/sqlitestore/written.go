@@ -142,6 +142,14 @@ func (s *Store) Erase(ctx context.Context, job uint64, docID string) (found bool
 	return found, err
 }
 
+// HasWritten implements store.Store.
+func (s *Store) HasWritten(ctx context.Context, job uint64, docID string) (found bool, err error) {
+	err = s.view(ctx, func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM written WHERE job = ? AND doc_id = ?)", int64(job), docID).Scan(&found)
+	})
+	return found, err
+}
+
 func (s *Store) erase(ctx context.Context, job uint64, docID string) (bool, error) {
 	var kind string
 	var start, id int64

@@ -97,8 +97,16 @@ func counting(t *testing.T, open Open) {
 	must(t, err)
 	have = append(slices.Clone(have), extra)
 	check("a write")
+	written := func(want bool) {
+		t.Helper()
+		if got, err := s.HasWritten(ctx, num, "w"); err != nil || got != want {
+			t.Errorf("a client wrote the document: %v, %v, want %v", got, err, want)
+		}
+	}
+	written(true)
 	_, err = s.Erase(ctx, num, "w")
 	must(t, err)
+	written(false)
 	keep(func(r *store.RecordRow) bool { return r.DocID != "w" })
 	check("an erasure")
 	must(t, s.Commit(ctx, &store.Commit{Job: num, DropInterim: true}))
