@@ -32,13 +32,14 @@ const (
 func Main(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return run(ctx, args, os.Stdin, os.Stdout, os.Stderr)
+	return Run(ctx, args, os.Stdin, os.Stdout, os.Stderr)
 }
 
 // usageError is a mistake on the command line rather than while working.
 type usageError struct{ error }
 
-func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
+// Run is Main with streams of the caller's.
+func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetIn(in)

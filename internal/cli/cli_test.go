@@ -41,7 +41,7 @@ func (b *buffer) String() string {
 func tidemark(t *testing.T, in string, args ...string) (status int, out, errs string) {
 	t.Helper()
 	var o, e buffer
-	status = run(context.Background(), args, strings.NewReader(in), &o, &e)
+	status = Run(context.Background(), args, strings.NewReader(in), &o, &e)
 	return status, o.String(), e.String()
 }
 
@@ -80,7 +80,7 @@ func start(t *testing.T, dir string, more ...string) *server {
 	ctx, stop := context.WithCancel(context.Background())
 	s := &server{stop: stop, ended: make(chan int, 1)}
 	args := append([]string{"serve", "--data", dir, "--listen", "127.0.0.1:0"}, more...)
-	go func() { s.ended <- run(ctx, args, strings.NewReader(""), &s.out, &s.errs) }()
+	go func() { s.ended <- Run(ctx, args, strings.NewReader(""), &s.out, &s.errs) }()
 	t.Cleanup(func() { s.end(t) })
 	deadline := time.Now().Add(20 * time.Second)
 	for time.Now().Before(deadline) {
@@ -223,7 +223,7 @@ func TestOpenToOthers(t *testing.T) {
 	ended := make(chan int, 1)
 	dir := t.TempDir()
 	go func() {
-		ended <- run(ctx, []string{"serve", "--data", dir, "--listen", fmt.Sprintf("0.0.0.0:%d", port)}, strings.NewReader(""), &out, &errs)
+		ended <- Run(ctx, []string{"serve", "--data", dir, "--listen", fmt.Sprintf("0.0.0.0:%d", port)}, strings.NewReader(""), &out, &errs)
 	}()
 	for !strings.Contains(errs.String(), "recovered") {
 		time.Sleep(2 * time.Millisecond)

@@ -68,7 +68,7 @@ func TestFollow(t *testing.T) {
 	var out, errs buffer
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, []string{"results", "records", "cpu", "--follow", "--interval", "10ms", "--min-score", "75"}, strings.NewReader(""), &out, &errs)
+		ended <- Run(ctx, []string{"results", "records", "cpu", "--follow", "--interval", "10ms", "--min-score", "75"}, strings.NewReader(""), &out, &errs)
 	}()
 	must(t, "timestamp,host,cpu\n"+whole[cut:], "post", "cpu", "-")
 	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(out.String(), "web-1") && time.Now().Before(deadline); {

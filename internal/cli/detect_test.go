@@ -183,7 +183,7 @@ func TestDetectFollows(t *testing.T) {
 	var out, errs buffer
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(context.Background(), []string{"detect", "--format", "csv", "--min-score", "75", "--bucket-span", "5m"}, in, &out, &errs)
+		ended <- Run(context.Background(), []string{"detect", "--format", "csv", "--min-score", "75", "--bucket-span", "5m"}, in, &out, &errs)
 	}()
 	whole := cpuCSV(1600)
 	if _, err := io.WriteString(feeder, whole); err != nil {

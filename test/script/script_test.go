@@ -1,6 +1,7 @@
 // Package script runs the commands of the binary as people type them, against real
-// servers, and compares what they print with what scripts in testdata say. Run the
-// tests with -update to write what is printed now into the scripts.
+// servers, and compares what they print with what scripts in testdata say. A script's
+// "tidemark" runs within the test, "exec tidemark-process" is a process of its own. Run
+// the tests with -update to write what is printed now into the scripts.
 package script
 
 import (
@@ -31,18 +32,50 @@ import (
 var update = flag.Bool("update", false, "write what commands print into the scripts")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"tidemark": func() { os.Exit(cli.Main(os.Args[1:])) }})
+	testscript.Main(m, map[string]func(){"tidemark-process": func() { os.Exit(cli.Main(os.Args[1:])) }})
 }
 
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
+	testscript.RunT(serial{t}, testscript.Params{
 		Dir: "testdata", UpdateScripts: *update, RequireExplicitExec: true,
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"server": server, "metrics": metrics, "table": table, "bulk": bulk},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"tidemark": tidemark, "server": server, "metrics": metrics, "table": table, "bulk": bulk},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
 			return nil
 		},
 	})
+}
+
+// serial runs one script after the other: commands within the test share its working
+// directory and its environment.
+type serial struct{ *testing.T }
+
+func (serial) Parallel() {}
+
+func (s serial) Verbose() bool { return testing.Verbose() }
+
+func (s serial) Run(name string, f func(t testscript.T)) {
+	s.T.Run(name, func(t *testing.T) { f(serial{t}) })
+}
+
+// tidemark runs a command of the binary, "tidemark ARGUMENT... [< FILE]", in the
+// script's directory and environment, without a process's cost of coming to life.
+func tidemark(ts *testscript.TestScript, neg bool, args []string) {
+	before, err := os.Getwd()
+	ts.Check(err)
+	ts.Check(os.Chdir(ts.MkAbs(".")))
+	defer func() { ts.Check(os.Chdir(before)) }()
+	for _, name := range []string{"HOME", "TIDEMARK_SERVER"} {
+		ts.Check(os.Setenv(name, ts.Getenv(name)))
+	}
+	input := ""
+	if n := len(args) - 2; n >= 0 && args[n] == "<" {
+		input, args = ts.ReadFile(args[n+1]), args[:n]
+	}
+	status := cli.Run(context.Background(), args, strings.NewReader(input), ts.Stdout(), ts.Stderr())
+	if failed := status != 0; failed != neg {
+		ts.Fatalf("tidemark %s: status %d", strings.Join(args, " "), status)
+	}
 }
 
 // server starts a server, "server NAME [REMOTE=URL]", whose address is then in $NAME
