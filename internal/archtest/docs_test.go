@@ -15,7 +15,9 @@ var (
 	testName  = regexp.MustCompile(`^(Test|Fuzz)[A-Z]\w*$`)
 	testFunc  = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
 	codeBlock = regexp.MustCompile("(?s)```.*?```")
-	link      = regexp.MustCompile(`\]\(([^)]+)\)`)
+	// formatConst is the version of a format in the code.
+	formatConst = regexp.MustCompile(`(?m)^(?:const|\t)\s*(?:version|formatVersion|snapshotVersion)\s+= (\d+)`)
+	link        = regexp.MustCompile(`\]\(([^)]+)\)`)
 )
 
 // folders are the folders of the tree that hold Go files, and what their tests
@@ -181,5 +183,27 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	})
 	if err != nil || checked < 10 {
 		t.Fatalf("walk: %v, %d links", err, checked)
+	}
+}
+
+// TestFormatsAreTold: docs/format tells the versions that the code writes.
+func TestFormatsAreTold(t *testing.T) {
+	told := regexp.MustCompile(`(?:Version|format) (\d+)`)
+	for doc, code := range map[string]string{
+		"entry.md": "engine/entry/encode.go", "snapshot.md": "engine/snapshot.go", "log.md": "internal/inlog/sqlitelog/log.go",
+		"database.md": "internal/store/sqlitestore/store.go", "documents.md": "internal/docs/docs.go",
+	} {
+		text, err := os.ReadFile(filepath.Join(root(t), "docs", "format", doc))
+		if err != nil {
+			t.Fatal(err)
+		}
+		source, err := os.ReadFile(filepath.Join(root(t), filepath.FromSlash(code)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		inDoc, inCode := told.FindSubmatch(text), formatConst.FindSubmatch(source)
+		if inDoc == nil || inCode == nil || string(inDoc[1]) != string(inCode[1]) {
+			t.Errorf("docs/format/%s tells version %q, %s has %q", doc, inDoc, code, inCode)
+		}
 	}
 }
