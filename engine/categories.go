@@ -50,8 +50,9 @@ func (e *Engine) useCategories() {
 	}
 }
 
-// categorize gives the kept records of a run their categories, record by record,
-// so that the outcome does not depend on how they were cut into batches.
+// categorize gives the records of a run their categories, record by record, so
+// that the outcome does not depend on how they were cut into batches. Messages of
+// a partial first bucket, which is not analyzed, make categories all the same.
 func (e *Engine) categorize(b *record.Batch) {
 	s := &e.scratch
 	if e.columns.message < 0 {

@@ -220,9 +220,9 @@ func (e *Engine) run(b *record.Batch, i int) int {
 	}
 	before := e.totals.LatestRecord
 	e.processed(b, counted, latest)
+	e.categorize(b)
 	e.assign(b, before)
 	if len(e.scratch.keep) > 0 {
-		e.categorize(b)
 		e.resolve(b)
 		for u := range e.columns.units {
 			e.gatherUnit(b, u)

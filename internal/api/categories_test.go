@@ -72,6 +72,19 @@ func TestCategories(t *testing.T) {
 	check()
 }
 
+// TestCategoriesOfTheFirstBucket: messages of a bucket that began before the first
+// record are in no result, but their categories can be read after a flush.
+func TestCategoriesOfTheFirstBucket(t *testing.T) {
+	r := newRig(t, Options{})
+	r.open("logs", `{"analysis_config":{"bucket_span":"1h","categorization_field_name":"message","detectors":[{"function":"count","by_field_name":"mlcategory"}]},"data_description":{}}`)
+	r.must(202, "POST", jobsPath+"logs/_data", `{"time":1700000000000,"message":"Node 1 started"}{"time":1700000001000,"message":"Node 2 started"}`)
+	r.must(200, "POST", jobsPath+"logs/_flush", "")
+	contains(t, r.must(200, "GET", jobsPath+"logs/results/categories", ""), `"count":1`, `"examples":["Node 1 started","Node 2 started"]`, `"num_matches":2`)
+	r.must(202, "POST", jobsPath+"logs/_data", `{"time":1700007200000,"message":"Node 3 started"}`)
+	r.must(200, "POST", jobsPath+"logs/_close", "")
+	contains(t, r.must(200, "GET", jobsPath+"logs/results/categories", ""), `"count":1`, `"num_matches":3`)
+}
+
 // TestCategoriesPerPartition: ids are unique in the job, definitions say whose
 // they are.
 func TestCategoriesPerPartition(t *testing.T) {
