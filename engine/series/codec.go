@@ -181,19 +181,20 @@ func (k *coder) core(c *Core) {
 }
 
 // doubles lists the single float64 fields of c in the order of the encoding.
-func (c *Core) doubles() [19]*float64 {
+func (c *Core) doubles() [22]*float64 {
 	return [...]*float64{
 		&c.seen, &c.last, &c.fast, &c.mid, &c.trendLevel, &c.trend,
 		&c.dayLast, &c.dayMean, &c.weekLast, &c.weekMean,
 		&c.slow, &c.slower, &c.daySlow, &c.weekSlow, &c.meanAbs,
-		&c.recent, &c.lasting, &c.longScale, &c.meanCount,
+		&c.recent, &c.lasting, &c.longScale, &c.meanCount, &c.shift.mean, &c.shift.spread, &c.shift.back,
 	}
 }
 
-func (c *Core) singles() [15]*float32 {
+func (c *Core) singles() [17]*float32 {
 	return [...]*float32{&c.records.x, &c.records.xx, &c.records.y, &c.records.xy, &c.told,
 		&c.sparse.zeros, &c.sparse.again, &c.sparse.mean, &c.sparse.square,
-		&c.windows.mean[0], &c.windows.mean[1], &c.windows.mean[2], &c.windows.square[0], &c.windows.square[1], &c.windows.square[2]}
+		&c.windows.mean[0], &c.windows.mean[1], &c.windows.mean[2], &c.windows.square[0], &c.windows.square[1], &c.windows.square[2],
+		&c.shift.far, &c.shift.left}
 }
 
 func (k *coder) tail(t *tail) {
@@ -266,6 +267,9 @@ func (c *Core) sound() bool {
 		if square < 0 || !c.windows.tail[i].sound() {
 			return false
 		}
+	}
+	if !(c.shift.far >= 0 && c.shift.left >= 0 && c.shift.spread >= 0) {
+		return false
 	}
 	return c.seen >= 0 && c.recent >= 0 && c.lasting >= 0 && c.longScale >= 0 && c.meanAbs >= 0
 }

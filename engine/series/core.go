@@ -51,6 +51,7 @@ type Core struct {
 	meanCount float64 // plain mean, for counts
 
 	windows windows
+	shift   shift
 
 	tailA, tailB tail
 	rank         rankTail

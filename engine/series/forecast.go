@@ -87,7 +87,7 @@ func (f *Forecaster) Next(startMs int64) Forecast {
 	next := v.long + f.lag
 	if s != nil {
 		scatter, scatterB := s.scatter, s.scatterB
-		p.learnSeason(c, s, Sample{Value: next, StartMs: startMs}, &v, next, next)
+		p.learnSeason(c, s, Sample{Value: next, StartMs: startMs}, &v, next, next, next)
 		s.scatter, s.scatterB = scatter, scatterB
 	}
 	c.slow = num.Toward(c.slow, c.gainAt(p.slowMemory), next)

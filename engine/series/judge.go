@@ -197,7 +197,14 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 	if again := (x - c.last - v.growth) / v.sigma; math.Abs(again) < math.Abs(zA) {
 		zA = again
 	}
-	zB := beyond(x-v.long, v.below, v.above) / v.scale
+	eB := x - v.long
+	if e, ok := c.strayed(x, v); ok && math.Abs(e) < math.Abs(eB) {
+		eB = e
+	}
+	zB := beyond(eB, v.below, v.above) / v.scale
+	if home := eB / v.sigma; c.shift.left > 0 && math.Abs(home) < math.Abs(zA) {
+		zA = home // So is coming back to where it was before it strayed.
+	}
 	v.zA, v.zB = p.sided(zA), p.sided(zB)
 	logC, logWindow := p.judgeWindows(c, zB, v)
 	absA, absB := math.Abs(v.zA), math.Abs(v.zB)
@@ -231,7 +238,7 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 		v.NoveltyScore = novelty / maxNovelty * 100
 	}
 	width := v.sigma
-	if fromLong && v.Reportable() {
+	if fromLong && fresh > stillNews && v.Reportable() {
 		// What is unusual is the distance from the long run.
 		v.Typical, width = v.long, v.scale
 	}
@@ -297,6 +304,9 @@ const (
 	// news it was: a new level must not be reported until it is learned. Of 1 to
 	// 12 buckets, 2 gave the fewest records after a shift and ranked best.
 	newsRun = 2
+	// stillNews is the freshness from which a record shows the long prediction as
+	// what is typical: later the new values are.
+	stillNews = 0.4
 	// mostRarity bounds how much rarer than its own size evidence may count: in
 	// a series that hardly moves, the largest value ever may be no news.
 	mostRarity = 2

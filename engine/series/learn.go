@@ -64,6 +64,10 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 		clippedLong = clip(eLong, v.scale, &c.longRun, 0.25)
 	}
 	xl := v.long + clippedLong
+	held, curve := p.learnShift(c, s, value, v), xc
+	if held {
+		curve = v.long
+	}
 
 	for i := range c.err {
 		m := p.shortMemory
@@ -71,11 +75,15 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 		if i >= shortExperts {
 			m, target = p.longMemory, xl
 		}
-		c.err[i] = num.Toward(c.err[i], c.gainAt(m), math.Abs(target-v.pred[i]))
+		e := math.Abs(target - v.pred[i])
+		if c.seen >= 8 {
+			e = math.Min(e, clipAt*(v.sigma+v.scale))
+		}
+		c.err[i] = num.Toward(c.err[i], c.gainAt(m), e)
 	}
 	if s != nil {
 		p.learnExtra(c, s, x, v)
-		p.learnSeason(c, s, x, v, xc, xl)
+		p.learnSeason(c, s, x, v, xc, xl, curve)
 	}
 	c.last = value
 	c.fast = num.Toward(c.fast, math.Max(p.gainFast, 1/(c.seen+1)), xc)
@@ -92,6 +100,7 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 	c.longScale = num.Toward(c.longScale, c.scaleGain(p.longScaleMemory), math.Abs(clippedLong)/v.hourLong)
 	p.learnCount(c, value)
 	p.learnSparse(c, raw)
+	p.adoptShift(c, value, v)
 	c.seen++
 	c.lastMs = x.StartMs
 	if raw == 0 {
@@ -166,7 +175,7 @@ func (p *Params) learnRanges(c *Core, v *Verdict) {
 	}
 }
 
-func (p *Params) learnSeason(c *Core, s *Season, x Sample, v *Verdict, xc, xl float64) {
+func (p *Params) learnSeason(c *Core, s *Season, x Sample, v *Verdict, xc, xl, curve float64) {
 	if s.seen == 0 {
 		// What the curves would have missed so far says nothing about them.
 		c.daySlow, c.weekSlow = c.slow, c.slow
@@ -180,14 +189,14 @@ func (p *Params) learnSeason(c *Core, s *Season, x Sample, v *Verdict, xc, xl fl
 	// stay out of it. The level it deviates from is the one it is used with: the
 	// slow level itself follows the pattern a little.
 	if p.daySlots > 0 {
-		s.learnDay(v.dayPlace, p.daySlotRows, xc-c.daySlow)
+		s.learnDay(v.dayPlace, p.daySlotRows, curve-c.daySlow)
 	}
 	if p.weekSlots > 0 {
 		memory, rows := uint8(weekMemory), p.weekSlotRows
 		if s.on&seasonCycle != 0 {
 			memory, rows = s.cycleMemory(p)
 		}
-		s.learnWeek(v.weekPlace, memory, rows, xc-v.dayCurve-c.daySlow)
+		s.learnWeek(v.weekPlace, memory, rows, curve-v.dayCurve-c.daySlow)
 	}
 	c.dayLast, c.weekLast = x.Value-v.dayCurve, x.Value-v.weekCurve
 	g := math.Max(p.gainOffset, 1/(c.seen+1))

@@ -56,6 +56,10 @@ var (
 	noveltyFullTime = memory{40 * hour, 100}
 	seasonAfter     = memory{6 * hour, 16}
 	patternAfter    = memory{hour, 10}
+	// Of a quarter to two hours, two held what a level had moved by and cost the
+	// benchmarks nothing; all levels follow after shiftAfter.
+	shiftHeld  = memory{2 * hour, 5}
+	shiftAfter = memory{12 * hour, 20}
 	// What lasts is news again after toldMemory without it.
 	toldMemory       = memory{6 * hour, 24}
 	meanAbsMemory    = memory{12 * day, 300}
@@ -103,7 +107,7 @@ type Params struct {
 	mostZeros                                          uint32
 	longScaleMemory, rangeMemory, meanAbsMemory        float64
 	quiet, full, noveltyFull, seasonAfter, bucketsADay float64
-	patternAfter, blockBuckets                         float64
+	patternAfter, blockBuckets, shiftHeld, shiftAfter  float64
 	huntLeast, huntEvery                               float64 // buckets of a hunt, and from one to the next
 	jobs                                               bool    // days are made of whole buckets
 }
@@ -152,7 +156,7 @@ func NewParams(fn spec.Function, bucketSpanMs int64) *Params {
 	p.recentMemory, p.longScaleMemory = recentScaleMemory.in(span), longScaleMemory.in(span)
 	p.rangeMemory, p.meanAbsMemory = rangeMemory.in(span), meanAbsMemory.in(span)
 	p.quiet, p.full, p.noveltyFull = quietTime.in(span), fullTime.in(span), noveltyFullTime.in(span)
-	p.seasonAfter = seasonAfter.in(span)
+	p.seasonAfter, p.shiftHeld, p.shiftAfter = seasonAfter.in(span), shiftHeld.in(span), shiftAfter.in(span)
 	p.huntLeast = huntTime.in(span)
 	p.huntEvery = 2*p.huntLeast + restTime.in(span)
 	p.jobs = bucketSpanMs <= 6*3_600_000 && 86_400_000%bucketSpanMs == 0

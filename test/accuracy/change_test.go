@@ -18,3 +18,12 @@ func TestChanges(t *testing.T) {
 		}
 	}
 }
+
+// TestChangesGuard: most level shifts are followed within 24 buckets, and tell no
+// more than five records.
+func TestChangesGuard(t *testing.T) {
+	r := TryChange(Changes[0], 300_000, 20)
+	if r.Recovered < 0.85 || r.Quiet < 0.75 {
+		t.Errorf("level shifts: %v", r)
+	}
+}
