@@ -113,6 +113,37 @@ func TestTypedLife(t *testing.T) {
 	check("delete", err)
 }
 
+// TestTypedAnalyzer: the default analyzer of categories is one that the client's
+// types take, in a job and among the defaults, and that can be given back.
+func TestTypedAnalyzer(t *testing.T) {
+	es, err := elasticsearch.NewTypedClient(elasticsearch.Config{Addresses: []string{script.Serve(t)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	put, err := es.Ml.PutJob("logs").Raw(strings.NewReader(`{"analysis_config":{"bucket_span":"1h","categorization_field_name":"message",
+		"categorization_filters":["id=[0-9]+"],"detectors":[{"function":"count","by_field_name":"mlcategory"}]},"data_description":{}}`)).Do(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	definition, ok := put.AnalysisConfig.CategorizationAnalyzer.(*types.CategorizationAnalyzerDefinition)
+	if !ok || len(definition.CharFilter) != 2 || len(definition.Filter) != 1 {
+		t.Fatalf("the analyzer is %#v", put.AnalysisConfig.CategorizationAnalyzer)
+	}
+	raw, err := json.Marshal(definition)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := es.Ml.PutJob("again").Raw(strings.NewReader(`{"analysis_config":{"bucket_span":"1h","categorization_field_name":"message",
+		"categorization_analyzer":` + string(raw) + `,"detectors":[{"function":"count","by_field_name":"mlcategory"}]},"data_description":{}}`)).Do(ctx)
+	if err != nil || again.AnalysisConfig.CategorizationAnalyzer == nil {
+		t.Errorf("given back as %s: %v", raw, err)
+	}
+	if _, err := es.Ml.Info().Do(ctx); err != nil {
+		t.Errorf("ml info: %v", err)
+	}
+}
+
 // TestOriginalTypedClient sends what the original typed client of 7.x sends:
 // the product check, then a flush whose body always repeats the job's id.
 func TestOriginalTypedClient(t *testing.T) {
