@@ -15,9 +15,10 @@
 //	B = (x - long)/scale    the lasting: how far from what this hour of the week says
 //
 // Each has a self-calibrating tail (tail.go), whose logarithms are the
-// probability. Ranking evidence combines tails, plain size and range novelty
-// (evidence.go) and passes a tail of its own, so that a score means the same
-// frequency in every series.
+// probability; so have moving means of B over three lengths (windows.go). Ranking
+// evidence combines tails, plain size and range novelty (judge.go) and passes a
+// tail of its own (rank.go), so that a score means the same frequency in every
+// series. A level that has moved is told from one that strays in shift.go.
 //
 // All memories are stated as times and turned into gains by NewParams, with a
 // smallest number of buckets so that a daily series still averages something.
