@@ -219,11 +219,12 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 	if p.rare(c, v) {
 		alone = 0
 	}
-	alone = math.Max(alone, fresh*p.emptiness(c, x))
+	empty := p.emptiness(c, x)
+	alone = math.Max(alone, fresh*empty)
 	v.single, v.multi = withSudden(v.raw, lA, absA), alone
 	fromLong := alone > v.single
 	if fromLong {
-		v.LogProb = AnyOf(min(logA, logB, logWindow, -p.emptiness(c, x)*math.Ln10), channels)
+		v.LogProb = AnyOf(min(logA, logB, logWindow, -empty*math.Ln10), channels)
 	}
 	v.raw = withSudden(math.Max(v.raw, alone), lA, absA)
 	most := math.Min(p.boundRare(c, x, v), p.boundSparse(c, x, v))

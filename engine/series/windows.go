@@ -18,8 +18,8 @@ import (
 // The mean square is measured, not derived, so that what neighboring buckets have
 // in common is in it. Each length has a tail of its own (tail.go); the least
 // probable of the three speaks. The clip keeps one spike from standing for an
-// excursion. Cost: three tails. Memory: six numbers and three tails. Source: exponentially weighted
-// moving average charts, Roberts (1959).
+// excursion. Cost: three tails. Memory: six numbers and three tails. Source:
+// exponentially weighted moving average charts, Roberts (1959).
 
 // windowLengths are 4, 12 and 48 buckets, and as long in time as those of five
 // minutes where buckets are shorter.

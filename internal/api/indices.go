@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"slices"
@@ -128,19 +129,12 @@ func deleteIndex(q *request) error {
 	return q.acknowledge(q.h.opt.Index.Delete(q.Context(), q.values["index"], opt))
 }
 
-func putMapping(q *request) error {
-	more, err := q.docBody()
-	if err != nil {
-		return err
-	}
-	opt, err := q.unmatchedOptions()
-	if err != nil {
-		return err
-	}
-	return q.acknowledge(q.h.opt.Index.AddMappings(q.Context(), q.values["index"], opt, more))
-}
+func putMapping(q *request) error { return q.changeIndices(q.h.opt.Index.AddMappings) }
 
-func putSettings(q *request) error {
+func putSettings(q *request) error { return q.changeIndices(q.h.opt.Index.AddSettings) }
+
+// changeIndices adds what the body says to the indices that the path names.
+func (q *request) changeIndices(add func(context.Context, string, index.Options, []byte) error) error {
 	more, err := q.docBody()
 	if err != nil {
 		return err
@@ -149,7 +143,7 @@ func putSettings(q *request) error {
 	if err != nil {
 		return err
 	}
-	return q.acknowledge(q.h.opt.Index.AddSettings(q.Context(), q.values["index"], opt, more))
+	return q.acknowledge(add(q.Context(), q.values["index"], opt, more))
 }
 
 // getIndex describes indices, or parts of them.
