@@ -9,4 +9,4 @@ accuracy:
 	go build -o $(OUT)/tidemark ./cmd/tidemark
 	for set in $(DATA)/*/; do $(OUT)/tidemark detect --rows -o $(OUT)/$$(basename $$set) $$set; done
 	go test ./test/accuracy -run TestPower -accuracy.trials=400 -v
-	go test ./test/accuracy -run TestNoise -accuracy.noise=26 -v
+	go test ./test/accuracy -run 'TestNoise$$' -accuracy.noise=252 -accuracy.seeds=10 -v -timeout 1h

@@ -174,6 +174,9 @@ func (k *coder) core(c *Core) {
 	for i := range c.windows.tail {
 		k.tail(&c.windows.tail[i])
 	}
+	for _, x := range c.chance.singles() {
+		k.f32(x)
+	}
 	k.rank(&c.rank)
 	k.i16(&c.shortRun)
 	k.i16(&c.longRun)
@@ -201,6 +204,10 @@ func (k *coder) tail(t *tail) {
 	for _, x := range [...]*float32{&t.threshold, &t.rate, &t.mean, &t.square, &t.excesses, &t.crowd} {
 		k.f32(x)
 	}
+}
+
+func (t *chance) singles() [4]*float32 {
+	return [...]*float32{&t.threshold, &t.mean, &t.excesses, &t.crowd}
 }
 
 func (k *coder) rank(t *rankTail) {
@@ -260,7 +267,7 @@ func (c *Core) sound() bool {
 			return false
 		}
 	}
-	if !c.tailA.sound() || !c.tailB.sound() || !c.rank.sound() {
+	if !c.tailA.sound() || !c.tailB.sound() || !c.chance.sound() || !c.rank.sound() {
 		return false
 	}
 	for i, square := range c.windows.square {
@@ -277,6 +284,10 @@ func (c *Core) sound() bool {
 func (t *tail) sound() bool {
 	return t.threshold > 0 && t.rate > 0 && t.rate <= 1 &&
 		possible(t.threshold, t.mean, t.square, t.excesses, t.crowd)
+}
+
+func (t *chance) sound() bool {
+	return t.threshold > 0 && t.mean > 0 && possible(t.threshold, t.mean, t.excesses, t.crowd)
 }
 
 func (t *rankTail) sound() bool {

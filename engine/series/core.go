@@ -54,6 +54,7 @@ type Core struct {
 	shift   shift
 
 	tailA, tailB tail
+	chance       chance
 	rank         rankTail
 
 	shortRun, longRun int16  // length of the run of one-sided outliers; the sign is its side
@@ -66,6 +67,7 @@ func (c *Core) Init(p *Params) {
 	c.tailA.init()
 	c.tailB.init()
 	c.windows.init()
+	c.chance.init()
 	c.rank.init()
 }
 

@@ -14,8 +14,9 @@
 //	A = (x - short)/sigma   the sudden: how far from what the last hours said
 //	B = (x - long)/scale    the lasting: how far from what this hour of the week says
 //
-// Each has a self-calibrating tail (tail.go), whose logarithms are the
-// probability; so have moving means of B over three lengths (windows.go). Ranking
+// Each has a self-calibrating tail (tail.go); so have moving means of B over three
+// lengths (windows.go). The smallest of their probabilities becomes the published one
+// by how often the series shows one as small (chance.go). Ranking
 // evidence combines tails, plain size and range novelty (judge.go) and passes a
 // tail of its own (rank.go), so that a score means the same frequency in every
 // series. A level that has moved is told from one that strays in shift.go.

@@ -44,6 +44,7 @@ type Verdict struct {
 
 	// What Learn needs and Judge already computed.
 	raw                   float64 // ranking evidence before its own tail
+	surprise              float64 // -log of the tails' probability
 	single, multi         float64 // evidence of the bucket alone, of several
 	faded                 bool    // the long prediction speaks, not the short one
 	zA, zB, zC            float64 // sided
@@ -226,6 +227,8 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 	if fromLong {
 		v.LogProb = AnyOf(min(logA, logB, logWindow, -empty*math.Ln10), channels)
 	}
+	v.surprise = -v.LogProb
+	v.LogProb = c.chance.logProb(v.surprise)
 	v.raw = withSudden(math.Max(v.raw, alone), lA, absA)
 	most := math.Min(p.boundRare(c, x, v), p.boundSparse(c, x, v))
 	v.raw *= math.Min(1, 0.3+0.7*c.seen/p.full)

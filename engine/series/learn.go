@@ -154,6 +154,7 @@ func (p *Params) learnTails(c *Core, v *Verdict) {
 	} else {
 		c.told = float32(num.Toward(float64(c.told), p.gainTold, 0))
 	}
+	c.chance.learn(v.surprise, p.gainCrowd, c.seen)
 	c.rank.learn(v.raw, p.eventApart, p.rankPeriod, c.seen)
 }
 

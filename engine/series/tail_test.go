@@ -183,3 +183,62 @@ func TestHugeExcess(t *testing.T) {
 		t.Errorf("%v from %+v", x, a)
 	}
 }
+
+// TestChanceFrequency: whatever the tails make of a stream, what is published is a
+// frequency of buckets.
+func TestChanceFrequency(t *testing.T) {
+	rng := noise(74)
+	for name, draw := range map[string]func() float64{
+		"exact":         rng.ExpFloat64,
+		"cautious":      func() float64 { return 0.7 * rng.ExpFloat64() },
+		"careless":      func() float64 { return 1.5 * rng.ExpFloat64() },
+		"many tests":    func() float64 { return max(rng.ExpFloat64(), rng.ExpFloat64(), rng.ExpFloat64()) },
+		"heavy residue": func() float64 { x := rng.ExpFloat64(); return x + 0.02*x*x },
+	} {
+		var c chance
+		c.init()
+		const learn, count = 50_000, 500_000
+		var below [2]int
+		for i := range learn + count {
+			s := draw()
+			for k := range below {
+				if i >= learn && c.logProb(s) < -math.Ln10*float64(3+k) {
+					below[k]++
+				}
+			}
+			c.learn(s, 0.2, float64(i))
+		}
+		if n := below[0]; n*2 < count/1000 || n*2 > count/1000*3 {
+			t.Errorf("%s: a probability below 1e-3 occurs %d times, %d are nominal", name, n, count/1000)
+		}
+		if n := below[1]; n*2 < count/10_000 || n > count/10_000*2 {
+			t.Errorf("%s: a probability below 1e-4 occurs %d times, %d are nominal", name, n, count/10_000)
+		}
+	}
+}
+
+// TestChanceRises: what the tails call less probable is published as no more
+// probable, at any state, without a step at the threshold.
+func TestChanceRises(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var c chance
+		c.init()
+		for i, s := range drawEvidence(t) {
+			c.learn(s, 0.2, float64(i))
+		}
+		if c.logProb(0) != 0 || !c.sound() {
+			t.Fatalf("what is certain has the logarithm %v", c.logProb(0))
+		}
+		u, last := float64(c.threshold), 0.0
+		if below, at := c.logProb(u*(1-1e-9)), c.logProb(u); math.Abs(at-below) > 1e-6 {
+			t.Fatalf("a step from %v to %v at the threshold", below, at)
+		}
+		for s := 1e-3; s < 1e6; s *= 1.05 {
+			x := c.logProb(s)
+			if !(x <= last) || math.IsInf(x, 0) {
+				t.Fatalf("%v has the logarithm %v, a little less had %v", s, x, last)
+			}
+			last = x
+		}
+	})
+}

@@ -2,12 +2,16 @@ package accuracy
 
 import (
 	"flag"
+	"strings"
 	"testing"
+
+	"tidemark/engine/spec"
 )
 
 // The measurement of noise in docs/accuracy.md runs only when asked for.
 var (
 	noise    = flag.Int("accuracy.noise", 0, "weeks of every kind of noise to measure, more than 4; 0: skip")
+	kinds    = flag.String("accuracy.kind", "", "only the kinds of noise whose name has this in it")
 	seeds    = flag.Int("accuracy.seeds", 6, "series of every kind of noise")
 	trials   = flag.Int("accuracy.trials", 0, "series of every kind of trouble; 0: skip")
 	seasons  = flag.Int("accuracy.seasons", 0, "series of every kind of season; 0: skip")
@@ -27,12 +31,26 @@ func TestPower(t *testing.T) {
 
 // TestNoise measures how much is reported where nothing happens.
 func TestNoise(t *testing.T) {
-	if *noise <= 4 {
+	if *noise <= warmWeeks {
 		t.Skip("needs -accuracy.noise above 4")
 	}
-	t.Log("kind | records | 25+ | 50+ a week | 75+ a year | novelty 50+ a week | p < 1e-3 | 1e-4 | 1e-5")
+	t.Log("kind | records | 25+ | 50+ a week | 75+ a year | novelty 50+ a week | p < 1e-3 | 1e-4 | 1e-5 | by series: p < 1e-3 | 1e-4 | 1e-5 | first weeks: 25+ a week | p < 1e-3 | 1e-4")
 	for _, kind := range Noises {
-		t.Logf("%s | %v", kind.Name, Measure(kind, *spanSecs*1000, *noise, *seeds))
+		if strings.Contains(kind.Name, *kinds) {
+			t.Logf("%s | %v", kind.Name, MeasureNoise(kind, *spanSecs*1000, *noise, *seeds))
+		}
+	}
+}
+
+// TestNoiseGuard keeps small probabilities about as frequent as they say, on few
+// series of each kind.
+func TestNoiseGuard(t *testing.T) {
+	for _, kind := range Noises {
+		q := MeasureNoise(kind, 300_000, 10, 2)
+		free := kind.Function == spec.Mean && kind.Name != "random walk"
+		if p := q.Steady.P; p[0] > 2 || p[1] > 4 || free && p[0] < 0.2 {
+			t.Errorf("%s: probabilities below 1e-3 and 1e-4 occur %.2f and %.2f times as often as they say", kind.Name, p[0], p[1])
+		}
 	}
 }
 

@@ -50,6 +50,15 @@ var Noises = []Noise{
 	{"daily Poisson", spec.Count, func(rng *rand.Rand, i, perDay int, _ *float64) float64 {
 		return Poisson(rng, 100*(1+0.995*wave(i, perDay)))
 	}},
+	{"gamma, shape 2", spec.Mean, func(rng *rand.Rand, _, _ int, _ *float64) float64 {
+		return rng.ExpFloat64() + rng.ExpFloat64()
+	}},
+	{"variance of the day", spec.Mean, func(rng *rand.Rand, i, perDay int, _ *float64) float64 {
+		return 50 + (1+0.8*wave(i, perDay))*rng.NormFloat64()
+	}},
+	{"integers", spec.Mean, func(rng *rand.Rand, _, _ int, _ *float64) float64 {
+		return math.Round(50 + 2*rng.NormFloat64())
+	}},
 	{"weekday pattern", spec.Mean, func(rng *rand.Rand, i, perDay int, _ *float64) float64 {
 		level := 100.0
 		if i/perDay%7 >= 5 {
@@ -82,62 +91,114 @@ func Poisson(rng *rand.Rand, mean float64) float64 {
 	return k
 }
 
+// warmWeeks of every series are counted apart.
+const warmWeeks = 4
+
 // Frequencies are how often something was reported on noise.
 type Frequencies struct {
 	// Records, At25, At50 and Novel50 are records, scores of 25 and 50 and more,
 	// and novelty scores of 50 and more, per week; At75 is per year.
 	Records, At25, At50, Novel50, At75 float64
-	// P3, P4 and P5 are how often a probability below 1e-3, 1e-4 and 1e-5
-	// occurred, relative to nominal.
-	P3, P4, P5 float64
+	// P is how often a probability below 1e-3, 1e-4 and 1e-5 occurred, relative to
+	// nominal.
+	P [3]float64
+}
+
+// String is the part of a row of the table in docs/accuracy.md that has one number
+// for each.
+func (f Frequencies) String() string {
+	return fmt.Sprintf("%.0f | %.1f | %.2f | %.1f | %.2f | %.2f | %.2f | %.2f", f.Records, f.At25, f.At50, f.At75, f.Novel50, f.P[0], f.P[1], f.P[2])
+}
+
+// Quiet is what a kind of noise shows: in the first four weeks of all series, and
+// after them.
+type Quiet struct {
+	Warm, Steady Frequencies
+	// Low and High bound Steady.P among the series.
+	Low, High [3]float64
 }
 
 // String is a row of the table in docs/accuracy.md.
-func (f Frequencies) String() string {
-	return fmt.Sprintf("%.0f | %.1f | %.2f | %.1f | %.2f | %.2f | %.2f | %.2f", f.Records, f.At25, f.At50, f.At75, f.Novel50, f.P3, f.P4, f.P5)
+func (q Quiet) String() string {
+	row := q.Steady.String()
+	for i := range q.Low {
+		row += fmt.Sprintf(" | %.2f to %.2f", q.Low[i], q.High[i])
+	}
+	return row + fmt.Sprintf(" | %.1f | %.2f | %.2f", q.Warm.At25, q.Warm.P[0], q.Warm.P[1])
 }
 
-// Measure runs seeds series of a kind for so many weeks of buckets and counts
-// after the first four weeks.
-func Measure(kind Noise, spanMs int64, weeks, seeds int) Frequencies {
+// tally counts what Frequencies report.
+type tally struct {
+	buckets, records, at25, at50, at75, novel50 int
+	p                                           [3]int
+}
+
+// MeasureNoise runs seeds series of a kind for so many weeks of buckets. It keeps
+// no more than one series at a time.
+func MeasureNoise(kind Noise, spanMs int64, weeks, seeds int) (q Quiet) {
 	const day = 86_400_000
 	perDay := int(day / spanMs)
 	p := series.NewParams(kind.Function, spanMs)
-	var f Frequencies
-	counted := 0
+	var warm, steady tally
+	for i := range q.Low {
+		q.Low[i] = math.Inf(1)
+	}
 	for seed := range seeds {
 		rng, last := rand.New(rand.NewPCG(uint64(seed)+1, 7)), 0.0
 		r := newRunner(p)
+		var own tally
 		for i := range weeks * 7 * perDay {
 			// Day 4 after the epoch is a Monday.
 			v := r.next(kind.Next(rng, i, perDay, &last), 4*day+int64(i)*spanMs)
-			if i < 4*7*perDay {
-				continue
+			if i < warmWeeks*7*perDay {
+				warm.count(&v)
+			} else {
+				own.count(&v)
 			}
-			counted++
-			f.count(&v)
 		}
+		for i, x := range own.frequencies(perDay).P {
+			q.Low[i], q.High[i] = math.Min(q.Low[i], x), math.Max(q.High[i], x)
+		}
+		steady.add(&own)
 	}
-	perWeek := float64(7*perDay) / float64(counted)
-	for _, x := range []*float64{&f.Records, &f.At25, &f.At50, &f.Novel50} {
-		*x *= perWeek
-	}
-	f.At75 *= 365.25 / 7 * perWeek
-	f.P3, f.P4, f.P5 = f.P3/float64(counted)*1e3, f.P4/float64(counted)*1e4, f.P5/float64(counted)*1e5
-	return f
+	q.Warm, q.Steady = warm.frequencies(perDay), steady.frequencies(perDay)
+	return q
 }
 
-func (f *Frequencies) count(v *series.Verdict) {
+func (t *tally) count(v *series.Verdict) {
+	t.buckets++
 	power := -v.LogProb / math.Ln10
 	for _, c := range []struct {
-		at   *float64
+		at   *int
 		true bool
 	}{
-		{&f.Records, v.Reportable()}, {&f.At25, v.Score >= 25}, {&f.At50, v.Score >= 50}, {&f.At75, v.Score >= 75},
-		{&f.Novel50, v.NoveltyScore >= 50}, {&f.P3, power > 3}, {&f.P4, power > 4}, {&f.P5, power > 5},
+		{&t.records, v.Reportable()}, {&t.at25, v.Score >= 25}, {&t.at50, v.Score >= 50}, {&t.at75, v.Score >= 75},
+		{&t.novel50, v.NoveltyScore >= 50}, {&t.p[0], power > 3}, {&t.p[1], power > 4}, {&t.p[2], power > 5},
 	} {
 		if c.true {
 			*c.at++
 		}
 	}
+}
+
+func (t *tally) add(o *tally) {
+	t.buckets += o.buckets
+	t.records += o.records
+	t.at25 += o.at25
+	t.at50 += o.at50
+	t.at75 += o.at75
+	t.novel50 += o.novel50
+	for i := range t.p {
+		t.p[i] += o.p[i]
+	}
+}
+
+func (t *tally) frequencies(perDay int) (f Frequencies) {
+	week := float64(7*perDay) / float64(t.buckets)
+	f.Records, f.At25, f.At50 = week*float64(t.records), week*float64(t.at25), week*float64(t.at50)
+	f.Novel50, f.At75 = week*float64(t.novel50), 365.25/7*week*float64(t.at75)
+	for i := range f.P {
+		f.P[i] = float64(t.p[i]) / float64(t.buckets) * math.Pow(10, float64(i+3))
+	}
+	return f
 }
