@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -139,6 +140,7 @@ func (f *detectFlags) run(ctx context.Context, args []string, in io.Reader, out,
 	if err != nil {
 		return err
 	}
+	w.categories = run.Categories
 	top := 0.0
 	emit := func(b *result.Bucket) {
 		if err == nil {
@@ -323,6 +325,10 @@ type anomalies struct {
 	format  string
 	explain bool
 	n       int
+	// categories are those of messages; told of are those whose definition was
+	// written.
+	categories map[int64]detect.Category
+	told       map[int64]bool
 }
 
 func (f *detectFlags) writer(out io.Writer) (*anomalies, error) {
@@ -333,12 +339,12 @@ func (f *detectFlags) writer(out io.Writer) (*anomalies, error) {
 			format = "table"
 		}
 	}
-	w := &anomalies{w: bufio.NewWriter(out), format: format, explain: f.explain}
+	w := &anomalies{w: bufio.NewWriter(out), format: format, explain: f.explain, told: map[int64]bool{}}
 	switch format {
 	case "table", "ndjson":
 	case "csv":
 		w.csv = csv.NewWriter(w.w)
-		return w, w.csv.Write([]string{"timestamp", "record_score", "novelty_score", "probability", "function", "field", "partition", "by", "over", "actual", "typical", "is_interim"})
+		return w, w.csv.Write([]string{"timestamp", "record_score", "novelty_score", "probability", "function", "field", "partition", "by", "over", "actual", "typical", "is_interim", "message"})
 	default:
 		return nil, usageError{fmt.Errorf("--format must be table, ndjson or csv, not %q", format)}
 	}
@@ -367,19 +373,71 @@ func (a *anomalies) add(found *detect.Found) error {
 	switch a.format {
 	case "csv":
 		return a.csv.Write([]string{wire.FormatTime(int64(r.Timestamp)), number(r.RecordScore), number(orZero(r.NoveltyScore)), number(r.Probability), r.Function,
-			r.FieldName, deref(r.PartitionFieldValue), deref(r.ByFieldValue), deref(r.OverFieldValue), first(r.Actual), first(r.Typical), strconv.FormatBool(r.IsInterim)})
+			r.FieldName, deref(r.PartitionFieldValue), deref(r.ByFieldValue), deref(r.OverFieldValue), first(r.Actual), first(r.Typical), strconv.FormatBool(r.IsInterim), a.exampleOf(r)})
 	case "ndjson":
+		if err := a.define(r); err != nil {
+			return err
+		}
 		_, err := a.w.Write(append(found.Doc, '\n'))
 		return err
 	}
 	if a.n == 1 {
 		fmt.Fprintf(a.w, "%-20s %6s %8s  %s\n", "TIME (UTC)", "SCORE", "NOVELTY", "WHAT")
 	}
-	fmt.Fprintf(a.w, "%-20s %6.0f %8.0f  %s\n", r.Timestamp.Time().Format("2006-01-02 15:04:05"), r.RecordScore, orZero(r.NoveltyScore), sentence(r))
+	fmt.Fprintf(a.w, "%-20s %6.0f %8.0f  %s\n", r.Timestamp.Time().Format("2006-01-02 15:04:05"), r.RecordScore, orZero(r.NoveltyScore), clean(sentence(r, a.message)))
 	if a.explain {
 		explainRecord(a.w, r)
 	}
 	return nil
+}
+
+// category is the one with an id, nil if it is not known.
+func (a *anomalies) category(id string) *detect.Category {
+	n, err := strconv.ParseInt(id, 10, 64)
+	if x, ok := a.categories[n]; err == nil && ok {
+		return &x
+	}
+	return nil
+}
+
+// message is an example of a category.
+func (a *anomalies) message(id string) string {
+	if x := a.category(id); x != nil {
+		return example(&x.Category)
+	}
+	return ""
+}
+
+// categoryOf is the id of the category that a record is about, "" if it is about none.
+func categoryOf(r *wire.Record) string {
+	for _, x := range []struct {
+		field string
+		value *string
+	}{{r.ByFieldName, r.ByFieldValue}, {r.OverFieldName, r.OverFieldValue}, {r.PartitionFieldName, r.PartitionFieldValue}} {
+		if x.field == byCategory && x.value != nil {
+			return *x.value
+		}
+	}
+	return ""
+}
+
+func (a *anomalies) exampleOf(r *wire.Record) string {
+	if id := categoryOf(r); id != "" {
+		return a.message(id)
+	}
+	return ""
+}
+
+// define writes the definition of the category that a record is about, once, before
+// the first record that names it.
+func (a *anomalies) define(r *wire.Record) error {
+	x := a.category(categoryOf(r))
+	if x == nil || a.told[x.CategoryID] {
+		return nil
+	}
+	a.told[x.CategoryID] = true
+	_, err := a.w.Write(append(bytes.Clone(x.Doc), '\n'))
+	return err
 }
 
 func number(v float64) string { return strconv.FormatFloat(v, 'g', 8, 64) }
@@ -409,7 +467,7 @@ func deref(s *string) string {
 func explainRecord(w io.Writer, r *wire.Record) {
 	fmt.Fprintf(w, "    probability %.3g", r.Probability)
 	if x := r.AnomalyScoreExplanation; x != nil {
-		if x.LowerConfidenceBound != nil && x.UpperConfidenceBound != nil {
+		if x.LowerConfidenceBound != nil && x.UpperConfidenceBound != nil && *x.LowerConfidenceBound < *x.UpperConfidenceBound {
 			fmt.Fprintf(w, ", usually between %.4g and %.4g", *x.LowerConfidenceBound, *x.UpperConfidenceBound)
 		}
 		if x.AnomalyType != "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -117,9 +118,10 @@ func explainResults(ctx context.Context, c *client.Client, j *wire.Job, s *wire.
 		return nil
 	}
 	fmt.Fprintf(out, "  %s anomaly records; the highest:\n", feed.Thousands(records.Count))
+	message := messages(ctx, c, j.JobID)
 	for i := range records.Records {
 		r := &records.Records[i]
-		fmt.Fprintf(out, "    %s  score %3.0f  %s\n", r.Timestamp.Time().Format("2006-01-02 15:04:05"), r.RecordScore, sentence(r))
+		fmt.Fprintf(out, "    %s  score %3.0f  %s\n", r.Timestamp.Time().Format("2006-01-02 15:04:05"), r.RecordScore, sentence(r, message))
 	}
 	return nil
 }
@@ -148,8 +150,65 @@ func comparison(r *wire.Record) string {
 	return fmt.Sprintf(": %.4g instead of about %.4g", r.Actual[0], r.Typical[0])
 }
 
-// sentence says in words what an anomaly record is about.
-func sentence(r *wire.Record) string {
+// byCategory is the field whose values are categories of messages.
+const byCategory = "mlcategory"
+
+// exampleBytes is how much of a message is shown.
+const exampleBytes = 80
+
+// example is a message of a category, for people.
+func example(x *wire.Category) string {
+	text := x.Terms
+	if len(x.Examples) > 0 {
+		text = x.Examples[0]
+	}
+	text, _, _ = strings.Cut(strings.TrimSpace(text), "\n") // Stack traces are detail.
+	if text = clean(text); len(text) > exampleBytes {
+		text = strings.ToValidUTF8(text[:exampleBytes], "") + "…"
+	}
+	return text
+}
+
+// messages looks up an example of a job's categories, each once; "" if there is none.
+func messages(ctx context.Context, c *client.Client, job string) func(id string) string {
+	known := map[string]string{}
+	return func(id string) string {
+		text, ok := known[id]
+		if ok {
+			return text
+		}
+		if n, err := strconv.ParseInt(id, 10, 64); err == nil {
+			if list, err := c.GetCategories(ctx, client.GetCategoriesRequest{JobID: job, CategoryID: n}); err == nil && len(list.Categories) > 0 {
+				text = example(&list.Categories[0])
+			}
+		}
+		known[id] = text
+		return text
+	}
+}
+
+// mostBlamed is how many values of one field are named in a sentence.
+const mostBlamed = 2
+
+// blamed names the influencers of a record that are not its own series.
+func blamed(r *wire.Record) string {
+	text := ""
+	for _, x := range r.Influencers {
+		if x.InfluencerFieldName == r.PartitionFieldName || x.InfluencerFieldName == r.ByFieldName || x.InfluencerFieldName == r.OverFieldName || len(x.InfluencerFieldValues) == 0 {
+			continue
+		}
+		few := x.InfluencerFieldValues[:min(len(x.InfluencerFieldValues), mostBlamed)]
+		text += fmt.Sprintf("; %s %s", x.InfluencerFieldName, wire.Clip(strings.Join(few, ", ")))
+		if len(few) < len(x.InfluencerFieldValues) {
+			text += ", …"
+		}
+	}
+	return text
+}
+
+// sentence says in words what an anomaly record is about. message gives an example of
+// a category.
+func sentence(r *wire.Record, message func(id string) string) string {
 	text := r.Function
 	if r.FieldName != "" {
 		text += " of " + r.FieldName
@@ -158,11 +217,17 @@ func sentence(r *wire.Record) string {
 		field string
 		value *string
 	}{{r.PartitionFieldName, r.PartitionFieldValue}, {r.ByFieldName, r.ByFieldValue}, {r.OverFieldName, r.OverFieldValue}} {
-		if x.value != nil {
-			text += fmt.Sprintf(", %s %s", x.field, wire.Clip(*x.value))
+		if x.value == nil {
+			continue
+		}
+		text += fmt.Sprintf(", %s %s", x.field, wire.Clip(*x.value))
+		if x.field == byCategory {
+			if like := message(*x.value); like != "" {
+				text += fmt.Sprintf(" (%q)", like)
+			}
 		}
 	}
-	text += comparison(r)
+	text += comparison(r) + blamed(r)
 	if r.IsInterim {
 		text += " (interim)"
 	}

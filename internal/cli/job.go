@@ -73,6 +73,7 @@ func guessFlags(flags *pflag.FlagSet, o *guess.Overrides) {
 	flags.StringVar(&o.Function, "function", "", "what is watched: count, sum, mean, min, max, and others")
 	flags.StringVar(&o.Field, "field", "", "`field` that the function looks at, or several separated by commas; all that hold numbers if not given")
 	flags.StringVar(&o.Split, "split", "", "`field` whose values are series of their own")
+	flags.StringVar(&o.Messages, "messages", "", "`field` with messages of a log, whose categories are watched")
 	flags.BoolVar(&o.NoSplit, "no-split", false, "all records are one series")
 }
 

@@ -216,9 +216,10 @@ func fetchRecords(ctx context.Context, c *client.Client, job string, q client.Qu
 		return nil, err
 	}
 	p := &page{head: []string{"SCORE", "TIME (UTC)", "WHAT"}, count: list.Count, all: list}
+	message := messages(ctx, c, job)
 	for i := range list.Records {
 		r := &list.Records[i]
-		p.list = append(p.list, found{r.Timestamp, []string{score(r.RecordScore), utc(r.Timestamp), clean(sentence(r))}, r, splits(r)})
+		p.list = append(p.list, found{r.Timestamp, []string{score(r.RecordScore), utc(r.Timestamp), clean(sentence(r, message))}, r, splits(r)})
 	}
 	return p, nil
 }
@@ -281,11 +282,7 @@ func newCategories() *cobra.Command {
 		var rows [][]string
 		for i := range list.Categories {
 			x := &list.Categories[i]
-			example := x.Terms
-			if len(x.Examples) > 0 {
-				example = x.Examples[0]
-			}
-			rows = append(rows, []string{fmt.Sprint(x.CategoryID), fmt.Sprint(x.NumMatches), clean(wire.Clip(example))})
+			rows = append(rows, []string{fmt.Sprint(x.CategoryID), fmt.Sprint(x.NumMatches), example(x)})
 		}
 		return form.show(cmd.OutOrStdout(), list, "no categories", []string{"CATEGORY", "MATCHES", "EXAMPLE"}, rows)
 	})

@@ -32,6 +32,14 @@ type Run struct {
 	Records, Rejected, OutOfOrder int64
 	// Reason says why the first rejected record was.
 	Reason string
+	// Categories are those of messages so far, by their ids.
+	Categories map[int64]Category
+}
+
+// Category is a category of messages with its document, as a server stores it.
+type Category struct {
+	wire.Category
+	Doc []byte
 }
 
 // New checks a job as a server would and opens it.
@@ -49,7 +57,7 @@ func Parse(raw []byte) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{Job: job, engine: engine.New(engine.Options{})}
+	r := &Run{Job: job, engine: engine.New(engine.Options{}), Categories: map[int64]Category{}}
 	if r.spec, err = document.SpecOf(job, nil); err != nil {
 		return nil, err
 	}
@@ -104,14 +112,26 @@ func (r *Run) take(body []byte, emit engine.Emit) error {
 	if err != nil {
 		return err
 	}
+	var buckets []*result.Bucket // Held until the categories that they name are known.
+	hold := func(b *result.Bucket) { buckets = append(buckets, b) }
 	for _, part := range up.Parts {
-		if _, err := r.engine.Apply(&entry.Entry{Kind: entry.Data, Batch: part}, emit); err != nil {
+		if _, err := r.engine.Apply(&entry.Entry{Kind: entry.Data, Batch: part}, hold); err != nil {
 			return err
 		}
 	}
-	done, err := r.engine.Apply(&entry.Entry{Kind: entry.UploadEnd, Upload: &up.End}, emit)
+	done, err := r.engine.Apply(&entry.Entry{Kind: entry.UploadEnd, Upload: &up.End}, hold)
 	if err != nil {
 		return err
+	}
+	for i := range done.Categories {
+		c := Category{Doc: document.CategoryDoc(r.Job, &done.Categories[i])}
+		if err := json.Unmarshal(c.Doc, &c.Category); err != nil {
+			return fmt.Errorf("category %d: %w", done.Categories[i].ID, err)
+		}
+		r.Categories[c.CategoryID] = c
+	}
+	for _, b := range buckets {
+		emit(b)
 	}
 	r.Records += up.Records + up.Rejected
 	r.Rejected += up.Rejected

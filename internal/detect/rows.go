@@ -47,7 +47,10 @@ type Say func(format string, args ...any)
 // own, elsewhere interim ones. Every column of numbers is a detector. Rows that are
 // not in order of time are read to their end first and scored in that order.
 func Rows(in io.Reader, out io.Writer, name string, o guess.Overrides, say Say) (rows int, err error) {
-	buffered := bufio.NewReaderSize(in, 1<<16)
+	buffered, err := tabular.Unpack(in, name)
+	if err != nil {
+		return 0, err
+	}
 	begin, err := buffered.Peek(1 << 12)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, fmt.Errorf("%s: %w", name, err)

@@ -31,6 +31,8 @@ type Overrides struct {
 	Field string
 	// By and Over are never guessed.
 	By, Over string
+	// Messages is the field whose texts are put into categories.
+	Messages string
 	// NoSplit keeps all records in one series.
 	NoSplit bool
 	// Every is how far apart records are that have no time; 0: they have one.
@@ -40,7 +42,11 @@ type Overrides struct {
 // Guess is a proposed job with the reasons.
 type Guess struct {
 	TimeField, TimeFormat, BucketSpan, Split, By, Over string
-	// Watched are the detectors: a function and the field it looks at, if any.
+	// Messages is the field of messages whose categories are watched, if any.
+	Messages string
+	// Named are further fields whose values anomalies of messages name.
+	Named []string
+	// Watched are the detectors.
 	Watched []Watched
 	// Unsorted: the records are not in order of time.
 	Unsorted bool
@@ -51,8 +57,9 @@ type Guess struct {
 	FirstMs, LastMs int64
 }
 
-// Watched is a function with its field.
-type Watched struct{ Function, Field string }
+// Watched is a function with its field, if it has one, and the field whose values it
+// looks at each by itself, if that is another one than the job's.
+type Watched struct{ Function, Field, By string }
 
 // column is what the sample has under one name.
 type column struct {
@@ -74,8 +81,8 @@ func From(next func() ([]byte, error), o Overrides) (*Guess, error) {
 		return nil, errors.New("there is no record to look at")
 	}
 	g := &Guess{Records: n, By: o.By, Over: o.Over}
-	for _, name := range []string{o.By, o.Over} {
-		if _, err := find(columns, name); name != "" && err != nil {
+	for _, name := range []string{o.By, o.Over, o.Messages} {
+		if _, err := find(columns, name); name != "" && name != categories && err != nil {
 			return nil, err
 		}
 	}
@@ -83,10 +90,7 @@ func From(next func() ([]byte, error), o Overrides) (*Guess, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := g.chooseValue(columns, o); err != nil {
-		return nil, err
-	}
-	if err := g.chooseSplit(columns, o); err != nil {
+	if err := g.chooseWhat(columns, o); err != nil {
 		return nil, err
 	}
 	g.chooseSpan(columns, times, o)
@@ -94,6 +98,19 @@ func From(next func() ([]byte, error), o Overrides) (*Guess, error) {
 		g.Unsorted = unsorted(times, n, span)
 	}
 	return g, nil
+}
+
+// chooseWhat picks what is watched: the categories of messages, or else values, and
+// what splits them.
+func (g *Guess) chooseWhat(columns []*column, o Overrides) error {
+	messages, err := g.chooseMessages(columns, o)
+	if messages || err != nil {
+		return err
+	}
+	if err := g.chooseValue(columns, o); err != nil {
+		return err
+	}
+	return g.chooseSplit(columns, o)
 }
 
 // unsorted reports whether records come after others that are more than a bucket
@@ -371,7 +388,7 @@ func (g *Guess) chooseValue(columns []*column, o Overrides) error {
 		fields = fields[:min(all, maxWatched)]
 	}
 	for _, name := range fields {
-		g.Watched = append(g.Watched, Watched{functionFor(name, o.Function), name})
+		g.Watched = append(g.Watched, Watched{Function: functionFor(name, o.Function), Field: name})
 	}
 	g.explainWatched(o.Function, all)
 	return nil
@@ -528,6 +545,9 @@ func (g *Guess) chooseSpan(columns []*column, times map[int]int64, o Overrides) 
 		want *= perBucket
 	}
 	span := spans[len(spans)-1]
+	if g.Messages != "" {
+		want = min(max(gap*messagesPerBucket, time.Minute), longestMessages)
+	}
 	if f, _ := spec.ParseFunction(g.function()); f.Kind() != spec.Scalar {
 		// Whether, when and where something occurs is said of an hour at most.
 		want = min(want, time.Hour)
@@ -539,6 +559,10 @@ func (g *Guess) chooseSpan(columns []*column, times map[int]int64, o Overrides) 
 		}
 	}
 	g.BucketSpan = wire.FormatDuration(span)
+	if g.Messages != "" {
+		g.because("a message comes about every %s, so buckets are %s", wire.RoughDuration(gap), g.BucketSpan)
+		return
+	}
 	if regular && g.function() != "count" {
 		g.because("a series has a record every %s, so buckets are %s", wire.FormatDuration(gap), g.BucketSpan)
 	} else {
@@ -586,14 +610,15 @@ func (g *Guess) usualGap(columns []*column, times map[int]int64) (gap time.Durat
 func (g *Guess) Job() wire.Job {
 	var detectors []wire.Detector
 	for _, w := range g.Watched {
-		detectors = append(detectors, wire.Detector{Function: w.Function, FieldName: w.Field, PartitionFieldName: g.Split, ByFieldName: g.By, OverFieldName: g.Over})
+		detectors = append(detectors, wire.Detector{Function: w.Function, FieldName: w.Field, PartitionFieldName: g.Split, ByFieldName: cmp.Or(w.By, g.By), OverFieldName: g.Over})
 	}
 	job := wire.Job{
-		AnalysisConfig:  wire.AnalysisConfig{BucketSpan: g.BucketSpan, Detectors: detectors, Influencers: []string{}},
+		AnalysisConfig:  wire.AnalysisConfig{BucketSpan: g.BucketSpan, Detectors: detectors, Influencers: []string{}, CategorizationFieldName: g.Messages},
 		DataDescription: wire.DataDescription{TimeField: g.TimeField, TimeFormat: g.TimeFormat},
 	}
-	for _, name := range []string{g.Split, g.By, g.Over} {
-		if name != "" {
+	named := append([]string{g.Split, g.By, g.Over}, g.Named...)
+	for i, name := range named {
+		if name != "" && !slices.Contains(named[:i], name) {
 			job.AnalysisConfig.Influencers = append(job.AnalysisConfig.Influencers, name)
 		}
 	}

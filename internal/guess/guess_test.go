@@ -42,34 +42,34 @@ func TestFrom(t *testing.T) {
 		o    Overrides
 		want Guess
 	}{
-		"ISO times":     {file: iso, want: Guess{TimeField: "timestamp", TimeFormat: "yyyy-MM-dd HH:mm:ss", BucketSpan: "1m", Watched: []Watched{{"mean", "value"}}}},
-		"epoch seconds": {file: seconds, want: Guess{TimeField: "time", TimeFormat: "epoch", BucketSpan: "5m", Watched: []Watched{{"mean", "cpu"}}, Split: "host"}},
+		"ISO times":     {file: iso, want: Guess{TimeField: "timestamp", TimeFormat: "yyyy-MM-dd HH:mm:ss", BucketSpan: "1m", Watched: []Watched{{"mean", "value", ""}}}},
+		"epoch seconds": {file: seconds, want: Guess{TimeField: "time", TimeFormat: "epoch", BucketSpan: "5m", Watched: []Watched{{"mean", "cpu", ""}}, Split: "host"}},
 		"milliseconds": {file: table("when;bytes_sent\n", 300, func(i int, at time.Time) string {
 			return fmt.Sprintf("%d;%d\n", at.UnixMilli(), i*i)
-		}), want: Guess{TimeField: "when", TimeFormat: "epoch_ms", BucketSpan: "1m", Watched: []Watched{{"sum", "bytes_sent"}}}},
+		}), want: Guess{TimeField: "when", TimeFormat: "epoch_ms", BucketSpan: "1m", Watched: []Watched{{"sum", "bytes_sent", ""}}}},
 		"unsorted events": {file: table("", 300, func(i int, at time.Time) string {
 			at = at.Add(time.Duration(i*7919%300-i) * time.Minute)
 			return fmt.Sprintf(`{"@timestamp":"%s","level":"%s","message":"m %d"}`, at.Format(time.RFC3339), []string{"info", "warn"}[i%2], i)
-		}), want: Guess{TimeField: "@timestamp", TimeFormat: "yyyy-MM-dd'T'HH:mm:ssX", BucketSpan: "10m", Watched: []Watched{{"count", ""}}, Split: "level", Unsorted: true}},
+		}), want: Guess{TimeField: "@timestamp", TimeFormat: "yyyy-MM-dd'T'HH:mm:ssX", BucketSpan: "10m", Watched: []Watched{{"count", "", ""}}, Split: "level", Unsorted: true}},
 		"ids are no values": {file: table("time,order_id,price\n", 300, func(i int, at time.Time) string {
 			return fmt.Sprintf("%d,%d,%d\n", at.Unix(), 5000+i, i%9)
-		}), want: Guess{TimeField: "time", TimeFormat: "epoch", BucketSpan: "1m", Watched: []Watched{{"mean", "price"}}}},
+		}), want: Guess{TimeField: "time", TimeFormat: "epoch", BucketSpan: "1m", Watched: []Watched{{"mean", "price", ""}}}},
 		"all overridden": {file: seconds, o: Overrides{TimeField: "time", TimeFormat: "epoch", BucketSpan: "2h", Function: "max", Field: "cpu", NoSplit: true},
-			want: Guess{TimeField: "time", TimeFormat: "epoch", BucketSpan: "2h", Watched: []Watched{{"max", "cpu"}}}},
+			want: Guess{TimeField: "time", TimeFormat: "epoch", BucketSpan: "2h", Watched: []Watched{{"max", "cpu", ""}}}},
 		"several fields": {file: table("time,cpu,code,mem,requests,label\n", 300, func(i int, at time.Time) string {
 			return fmt.Sprintf("%d,%d,%d,%d,%d,0\n", at.Unix(), i%7, 200+i%3, i%5, i%11)
-		}), want: Guess{TimeField: "time", TimeFormat: "epoch", BucketSpan: "1m", Watched: []Watched{{"mean", "cpu"}, {"mean", "mem"}, {"sum", "requests"}}}},
+		}), want: Guess{TimeField: "time", TimeFormat: "epoch", BucketSpan: "1m", Watched: []Watched{{"mean", "cpu", ""}, {"mean", "mem", ""}, {"sum", "requests", ""}}}},
 		"a choice of fields": {file: table("time,cpu,mem\n", 300, func(i int, at time.Time) string {
 			return fmt.Sprintf("%d,%d,%d\n", at.Unix(), i%7, i%5)
-		}), o: Overrides{Field: "mem,cpu", Function: "max"}, want: Guess{TimeField: "time", TimeFormat: "epoch", BucketSpan: "1m", Watched: []Watched{{"max", "mem"}, {"max", "cpu"}}}},
+		}), o: Overrides{Field: "mem,cpu", Function: "max"}, want: Guess{TimeField: "time", TimeFormat: "epoch", BucketSpan: "1m", Watched: []Watched{{"max", "mem", ""}, {"max", "cpu", ""}}}},
 		"the time that changes": {file: table("created_at,seen,v\n", 300, func(i int, at time.Time) string {
 			return fmt.Sprintf("2020-01-01T00:00:00Z,%s,%d\n", at.Format(time.RFC3339), i%7)
-		}), want: Guess{TimeField: "seen", TimeFormat: "yyyy-MM-dd'T'HH:mm:ssX", BucketSpan: "1m", Watched: []Watched{{"mean", "v"}}}},
+		}), want: Guess{TimeField: "seen", TimeFormat: "yyyy-MM-dd'T'HH:mm:ssX", BucketSpan: "1m", Watched: []Watched{{"mean", "v", ""}}}},
 		"newest first": {file: table("time,v\n", 300, func(i int, at time.Time) string {
 			return fmt.Sprintf("%d,%d\n", at.Unix()-int64(i)*120, i%7)
-		}), want: Guess{TimeField: "time", TimeFormat: "epoch", BucketSpan: "1m", Watched: []Watched{{"mean", "v"}}, Unsorted: true}},
+		}), want: Guess{TimeField: "time", TimeFormat: "epoch", BucketSpan: "1m", Watched: []Watched{{"mean", "v", ""}}, Unsorted: true}},
 		"count asked for": {file: iso, o: Overrides{Function: "count"},
-			want: Guess{TimeField: "timestamp", TimeFormat: "yyyy-MM-dd HH:mm:ss", BucketSpan: "5m", Watched: []Watched{{"count", ""}}}},
+			want: Guess{TimeField: "timestamp", TimeFormat: "yyyy-MM-dd HH:mm:ss", BucketSpan: "5m", Watched: []Watched{{"count", "", ""}}}},
 	} {
 		have, err := from(t, c.file, c.o)
 		if err != nil {
@@ -83,6 +83,51 @@ func TestFrom(t *testing.T) {
 		if d := cmp.Diff(c.want, bare); d != "" {
 			t.Errorf("%s: %s\nreasons: %s", name, d, strings.Join(have.Reasons, "\n"))
 		}
+	}
+}
+
+// TestMessages: logs are watched by the categories of their messages, tables of
+// measurements with remarks are not, and all of it can be asked for otherwise.
+func TestMessages(t *testing.T) {
+	logs := table("", 300, func(i int, at time.Time) string {
+		return fmt.Sprintf(`{"time":%d,"level":"%s","message":"user %d has logged in","ms":%d}`, at.Unix(), []string{"info", "warn"}[i%2], i, i%17)
+	})
+	remarks := table("time,price,description\n", 300, func(i int, at time.Time) string {
+		return fmt.Sprintf("%d,%d,a thing of great beauty number %d\n", at.Unix(), i%9, i)
+	})
+	texts := table("when,what\n", 300, func(i int, at time.Time) string {
+		return fmt.Sprintf("%d,the door number %d of the house was opened\n", at.Unix(), i)
+	})
+	three := []Watched{{"count", "", "mlcategory"}, {"rare", "", "mlcategory"}, {"count", "", ""}}
+	for name, c := range map[string]struct {
+		file string
+		o    Overrides
+		want Guess
+	}{
+		"a log":          {file: logs, want: Guess{Messages: "message", Named: []string{"level"}, Watched: three, BucketSpan: "15m"}},
+		"by its texts":   {file: texts, want: Guess{Messages: "what", Watched: three, BucketSpan: "15m"}},
+		"measurements":   {file: remarks, want: Guess{Watched: []Watched{{"mean", "price", ""}}, BucketSpan: "1m"}},
+		"asked for":      {file: remarks, o: Overrides{Messages: "description"}, want: Guess{Messages: "description", Watched: three, BucketSpan: "15m"}},
+		"a function":     {file: logs, o: Overrides{Messages: "message", Function: "high_count", Split: "level"}, want: Guess{Messages: "message", Split: "level", Watched: []Watched{{"high_count", "", "mlcategory"}}, BucketSpan: "15m"}},
+		"by mlcategory":  {file: logs, o: Overrides{By: "mlcategory", Function: "rare"}, want: Guess{Messages: "message", By: "mlcategory", Watched: []Watched{{"rare", "", ""}}, BucketSpan: "15m"}},
+		"only counted":   {file: logs, o: Overrides{Function: "count", NoSplit: true}, want: Guess{Watched: []Watched{{"count", "", ""}}, BucketSpan: "5m"}},
+		"only a measure": {file: logs, o: Overrides{Field: "ms", NoSplit: true}, want: Guess{Watched: []Watched{{"mean", "ms", ""}}, BucketSpan: "1m"}},
+	} {
+		have, err := from(t, c.file, c.o)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		bare := Guess{Messages: have.Messages, Named: have.Named, Watched: have.Watched, BucketSpan: have.BucketSpan, Split: have.Split, By: have.By}
+		if d := cmp.Diff(c.want, bare); d != "" {
+			t.Errorf("%s: %s\nreasons: %s", name, d, strings.Join(have.Reasons, "\n"))
+		}
+		if job := have.Job(); job.AnalysisConfig.CategorizationFieldName != c.want.Messages {
+			t.Errorf("%s: the job makes categories of %q", name, job.AnalysisConfig.CategorizationFieldName)
+		}
+	}
+	if _, err := from(t, "time,v\n1700000000,1\n", Overrides{By: "mlcategory"}); err == nil || !strings.Contains(err.Error(), "--messages") {
+		t.Errorf("no messages: %v", err)
 	}
 }
 

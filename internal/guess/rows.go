@@ -94,7 +94,7 @@ func Rows(header []string, rows [][]string, few int, o Overrides) (*Columns, err
 			}
 			if o.Field != "" && slices.Contains(named, c.name) || o.Field == "" && wants(c.column) {
 				out.Values = append(out.Values, c.at)
-				g.Watched = append(g.Watched, Watched{"mean", c.name})
+				g.Watched = append(g.Watched, Watched{Function: "mean", Field: c.name})
 			}
 		}
 		if len(out.Values) > 0 {

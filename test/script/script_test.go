@@ -178,6 +178,28 @@ func one(w io.Writer, line func(i int, at time.Time, v float64) string) {
 	}
 }
 
+// lines writes a log of 4 days: two statements, and on the fourth day a hundred errors
+// within ten minutes such as were never there before.
+func lines(w io.Writer, line func(at time.Time, level, message string) string) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	at := time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
+	broken, end := at.Add(80*time.Hour), at.Add(96*time.Hour)
+	for at.Before(end) {
+		level, message := "INFO", fmt.Sprintf("user %d has opened a session", rng.IntN(1000))
+		switch {
+		case at.After(broken) && at.Before(broken.Add(10*time.Minute)):
+			level, message = "ERROR", fmt.Sprintf("connection to database %d was refused", rng.IntN(9))
+			at = at.Add(6 * time.Second)
+		case rng.IntN(3) == 0:
+			message = fmt.Sprintf("order %d is paid, thank you", rng.IntN(1000))
+			fallthrough
+		default:
+			at = at.Add(time.Duration(rng.IntN(120)) * time.Second)
+		}
+		fmt.Fprint(w, line(at, level, message))
+	}
+}
+
 // shapes are the ways in which people write the one table.
 var shapes = map[string]func(io.Writer){
 	"no-header": func(w io.Writer) {
@@ -246,6 +268,28 @@ var shapes = map[string]func(io.Writer){
 	"nested": func(w io.Writer) {
 		one(w, func(_ int, at time.Time, v float64) string {
 			return fmt.Sprintf(`{"@timestamp":%q,"host":{"name":"a"},"system":{"cpu":{"pct":%.2f}},"tags":["x"]}`+"\n", at.Format(time.RFC3339), v)
+		})
+	},
+	"syslog": func(w io.Writer) {
+		lines(w, func(at time.Time, level, message string) string {
+			return fmt.Sprintf("%s web-1 shop[7]: %s: %s\n", at.Format(time.Stamp), level, message)
+		})
+	},
+	"stack-traces": func(w io.Writer) {
+		lines(w, func(at time.Time, level, message string) string {
+			trace := map[string]string{"ERROR": "java.io.IOException\n\tat shop.Db.connect(Db.java:7)\n"}[level]
+			return fmt.Sprintf("%s %s [main] shop - %s\n%s", at.Format("2006-01-02 15:04:05,000"), level, message, trace)
+		})
+	},
+	"access-log": func(w io.Writer) {
+		lines(w, func(at time.Time, level, _ string) string {
+			status := map[string]int{"ERROR": 502, "INFO": 200}[level]
+			return fmt.Sprintf("10.0.0.1 - - [%s] \"GET /items/%d HTTP/1.1\" %d 512 \"-\" \"curl/8\"\n", at.Format("02/Jan/2006:15:04:05 -0700"), at.Unix()%997, status)
+		})
+	},
+	"json-log": func(w io.Writer) {
+		lines(w, func(at time.Time, level, message string) string {
+			return fmt.Sprintf(`{"@timestamp":%q,"level":%q,"message":%q,"line":%d}`+"\n", at.Format(time.RFC3339), level, message, at.Unix()%89)
 		})
 	},
 	"text": func(w io.Writer) { fmt.Fprint(w, "hello world\nhow are you\n") },

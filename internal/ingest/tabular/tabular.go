@@ -1,9 +1,8 @@
-// Package tabular reads the files that people have (CSV and JSON, plain or
-// gzip) as JSON records, one line each.
+// Package tabular reads the files that people have (CSV, JSON and logs, plain or
+// packed) as JSON records, one line each.
 package tabular
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/csv"
 	"errors"
@@ -13,40 +12,27 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/klauspost/compress/gzip"
 )
 
 // Reader yields the records of one file.
 type Reader struct {
 	name   string
 	format string
-	shape  *Shape // of CSV
+	notes  []string
 	next   func() ([]byte, error)
 }
 
 // Notes are sentences about what was made of the file's lines, if that needs saying.
-func (r *Reader) Notes() []string {
-	if r.shape == nil {
-		return nil
-	}
-	return r.shape.Notes
-}
+func (r *Reader) Notes() []string { return r.notes }
 
 // sniffBytes is how much of a file is looked at to tell what it is.
 const sniffBytes = 64 << 10
 
 // Open tells what a file is by its beginning. The name stands in errors.
 func Open(r io.Reader, name string) (*Reader, error) {
-	b := bufio.NewReaderSize(r, sniffBytes)
-	if magic, _ := b.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
-		z, err := gzip.NewReader(b)
-		if err != nil {
-			return nil, fmt.Errorf("%s begins like gzip and is not: %w", name, err)
-		}
-		b = bufio.NewReaderSize(z, sniffBytes)
-	}
-	if bom, _ := b.Peek(3); bytes.Equal(bom, []byte("\xef\xbb\xbf")) {
-		_, _ = b.Discard(3) // They were just peeked at.
+	b, err := Unpack(r, name)
+	if err != nil {
+		return nil, err
 	}
 	begin, err := b.Peek(sniffBytes)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -54,20 +40,28 @@ func Open(r io.Reader, name string) (*Reader, error) {
 	}
 	begin = bytes.TrimLeft(begin, " \t\r\n")
 	out := &Reader{name: name}
-	switch {
-	case len(begin) == 0:
+	if len(begin) == 0 {
 		return nil, fmt.Errorf("%s is empty", name)
-	case begin[0] == '{' || begin[0] == '[':
-		out.format = "JSON"
-		out.next = jsonRecords(b, name)
+	}
+	if begin[0] != '{' {
+		if log := logOf(begin); log != nil {
+			out.format, out.notes, out.next = "log", log.Notes, logRecords(b, name, log)
+			return out, nil
+		}
+	}
+	if begin[0] == '{' || begin[0] == '[' {
+		out.format, out.next = "JSON", jsonRecords(b, name)
 		return out, nil
 	}
-	out.format = "CSV"
-	out.shape, out.next, err = csvRecords(b, name, Delimiter(begin))
-	return out, err
+	shape, next, err := csvRecords(b, name, Delimiter(begin))
+	if err != nil {
+		return nil, err
+	}
+	out.format, out.notes, out.next = "CSV", shape.Notes, next
+	return out, nil
 }
 
-// Format is CSV or JSON.
+// Format is CSV, JSON or log.
 func (r *Reader) Format() string { return r.format }
 
 // Next returns the next record as one line of JSON without the line end, valid

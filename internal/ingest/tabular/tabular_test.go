@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
+	"golang.org/x/text/encoding/unicode"
 )
 
 // all reads every record, or the error that ended reading.
@@ -30,6 +32,14 @@ func TestOpen(t *testing.T) {
 	z := gzip.NewWriter(&zipped)
 	_, _ = io.WriteString(z, "time,v\n1,2\n")
 	_ = z.Close()
+	packed, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wide, err := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewEncoder().String("time\tort\n1\tKöln\n")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		in   string
 		want []string
@@ -42,6 +52,13 @@ func TestOpen(t *testing.T) {
 		"short row":     {"a,b\n1\n", []string{`{"a":1}`}},
 		"quoted lines":  {"a,b\n\"x\ny\",1\n", []string{`{"a":"x\ny","b":1}`}},
 		"gzip":          {zipped.String(), []string{`{"time":1,"v":2}`}},
+		"zstd":          {string(packed.EncodeAll([]byte("time,v\n1,2\n"), nil)), []string{`{"time":1,"v":2}`}},
+		"UTF-16":        {wide, []string{`{"time":1,"ort":"Köln"}`}},
+		"log":           {"2026-01-02T03:04:05Z a b\r\n\tat c\r\n\r\n\tat d\r\n2026-01-02T03:04:06Z e \xff\n", []string{`{"timestamp":1767323045000,"message":"a b\n\tat c\n\tat d"}`, `{"timestamp":1767323046000,"message":"e �"}`}},
+		"log in []":     {"[2026-01-02 03:04:05] a b\n", []string{`{"timestamp":1767323045000,"message":"a b"}`}},
+		"access log":    {"1.2.3.4 - - [02/Jan/2026:03:04:05 +0000] \"GET /a HTTP/1.1\" 200 5\n", []string{`{"timestamp":1767323045000,"client":"1.2.3.4","method":"GET","path":"/a","status":200,"bytes":5,"message":"GET /a 200"}`}},
+		"key=value":     {"ts=1767323045 n=5 msg=\"a b\"\n", []string{`{"ts":1767323045,"n":5,"message":"a b"}`}},
+		"times of zone": {"time,v\n2026-01-02 03:04:05 Europe/Berlin,5\n2026-01-02 03:04:06 Europe/Berlin,6\n", []string{`{"time":"2026-01-02 03:04:05 Europe/Berlin","v":5}`, `{"time":"2026-01-02 03:04:06 Europe/Berlin","v":6}`}},
 		"json lines":    {" {\"a\": 1}\n{\"b\":{\"c\":\"d\"}}", []string{`{"a":1}`, `{"b":{"c":"d"}}`}},
 		"json together": {`{"a":1}{"a":2}`, []string{`{"a":1}`, `{"a":2}`}},
 		"json array":    {`[{"a":1}, {"a":[1,2]}]`, []string{`{"a":1}`, `{"a":[1,2]}`}},
@@ -78,6 +95,7 @@ func TestOpenRefuses(t *testing.T) {
 		"a,a\n1,2\n":               "there twice",
 		"a,b\n1,2,3\n":             "line 2: 3 cells",
 		"\x1f\x8bnonsense":         "not",
+		"PK\x03\x04xl":             "is a ZIP archive",
 		`{"a":1} 7`:                "record 2",
 		`{"a":1}{"a":`:             "record 2",
 		"{\"a\":1}\n{\"a\":1]\n{}": "record 2",
