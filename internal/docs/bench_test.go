@@ -51,6 +51,7 @@ func BenchmarkSearch(b *testing.B) {
 		{"first ten", `{"size":10}`},
 		{"newest", `{"size":100,"sort":[{"@timestamp":"desc"}]}`},
 		{"one day", `{"size":0,"query":{"range":{"@timestamp":{"gte":"2020-01-10","lt":"2020-01-11"}}},"aggs":{"v":{"avg":{"field":"total"}}}}`},
+		{"a datafeed's ten minutes", `{"query":{"bool":{"filter":[{"match_all":{}},{"range":{"@timestamp":{"gte":"2020-01-10","lt":"2020-01-10T00:10:00Z"}}}]}},"size":1000,"sort":["@timestamp"],"track_total_hits":false}`},
 		{"greatest", `{"size":100,"sort":[{"total":"desc"}]}`},
 	} {
 		b.Run(c.name, func(b *testing.B) {
@@ -59,6 +60,35 @@ func BenchmarkSearch(b *testing.B) {
 				benchSearch(b, s, c.body)
 			}
 			b.ReportMetric(float64((cpu(b)-before).Milliseconds())/float64(b.N), "cpu-ms/op")
+		})
+	}
+}
+
+// BenchmarkWrite measures what the index on times costs a document: fields of these
+// names are its time, or are not.
+//
+//	go test ./internal/docs -run xxx -bench Write -benchtime 20x
+func BenchmarkWrite(b *testing.B) {
+	for _, field := range []string{"time", "stamp"} {
+		b.Run(field, func(b *testing.B) {
+			s, err := Open(context.Background(), b.TempDir(), 0)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer func() { _ = s.Close() }()
+			const batch = 5000
+			n, before := 0, cpu(b)
+			for b.Loop() {
+				ops := make([]Op, 0, batch)
+				for range batch {
+					n++
+					ops = append(ops, Op{Index: "m", Doc: fmt.Appendf(nil, `{"%s":%d,"host":"server_%d","service":"app_%d","total":%d,"response":%d.5}`, field, 1_577_836_800_000+3000*n, n%100, n%7, n%60_000, n%997)})
+				}
+				if _, err := s.Apply(context.Background(), ops, 0); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64((cpu(b)-before).Microseconds())/float64(n), "cpu-µs/document")
 		})
 	}
 }

@@ -167,7 +167,7 @@ func (s *Store) apply(ctx context.Context, x *Index, op *Op, out *Outcome, lastP
 		return nil
 	}
 	_, err = s.file.Exec(ctx, "INSERT INTO docs (key, idx, id, at, version, crc, doc) VALUES (?, ?, ?, ?, ?, ?, ?)",
-		firstKey(x.num)|s.next, x.num, out.ID, at, out.Version, checksum(out.ID, doc), doc)
+		firstKey(x.num)|s.next, x.num, out.ID, at, out.Version, checksum([]byte(out.ID), doc), doc)
 	return err
 }
 

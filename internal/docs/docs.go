@@ -200,8 +200,8 @@ func (s *Store) current(name string) (*Index, error) {
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // checksum covers a document with its id.
-func checksum(id string, doc []byte) uint32 {
-	return crc32.Update(crc32.Checksum([]byte(id), castagnoli), castagnoli, doc)
+func checksum(id, doc []byte) uint32 {
+	return crc32.Update(crc32.Checksum(id, castagnoli), castagnoli, doc)
 }
 
 // pinBounds are the first and the last pinned number; ok is false without any. mu

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"tidemark/internal/query"
 	"tidemark/internal/sqlite"
@@ -22,7 +24,7 @@ func (s *Store) Get(ctx context.Context, x *Index, id string) (d query.Doc, err 
 		return d, fmt.Errorf("document [%s] of [%s]: %w", id, x.Name, ErrNotFound)
 	}
 	d.Seq = key & maxSeq
-	if err == nil && crc != checksum(id, d.Source) {
+	if err == nil && crc != checksum([]byte(id), d.Source) {
 		err = s.damaged(x, id)
 	}
 	return d, s.explain(err)
@@ -53,7 +55,8 @@ type Range struct {
 	// Pinned sees the documents as they were at Pin.
 	Pinned bool
 	Pin    int64
-	// TimesOnly: documents with a single time are visited without their source.
+	// TimesOnly: documents with a single time are visited without their source, if
+	// that is faster.
 	TimesOnly bool
 }
 
@@ -114,11 +117,16 @@ type scan struct {
 	x *Index
 	Range
 	firstSeq, lastSeq int64
-	batch             []query.Doc
-	batches           chan []query.Doc
-	wanted            chan struct{} // has an element once the first batch was not enough
-	done              <-chan struct{}
-	sent              int
+	// batch is what will be handed over next. Its sources stand one behind the other,
+	// and so do its ids, with their ends.
+	batch        []query.Doc
+	sources, ids []byte
+	idEnds       []int
+	failed       error
+	batches      chan []query.Doc
+	wanted       chan struct{} // has an element once the first batch was not enough
+	done         <-chan struct{}
+	sent         int
 }
 
 // Documents are handed over in batches, small ones first: a search may be over
@@ -128,9 +136,26 @@ const (
 	fullBatch  = 256
 )
 
-// add hands a document over; false: nobody takes any more.
-func (sc *scan) add(d query.Doc) bool {
-	sc.batch = append(sc.batch, d)
+// add takes a document from its row, whose bytes it copies, and hands it over; false:
+// that failed, or nobody takes any more.
+func (sc *scan) add(row []driver.Value, timesOnly bool) bool {
+	d := query.Doc{Index: sc.x.Name}
+	key, _ := row[0].(int64)
+	d.Seq = key & maxSeq
+	d.AtMs, d.HasAt = row[1].(int64)
+	if !timesOnly {
+		id, _ := row[2].(string)
+		packed, _ := row[3].(int64)
+		doc, _ := row[4].([]byte)
+		if sc.ids = append(sc.ids, id...); uint32(packed) != checksum(sc.ids[len(sc.ids)-len(id):], doc) {
+			sc.failed = sc.s.damaged(sc.x, strings.Clone(id))
+			return false
+		}
+		d.Version = packed >> 32
+		sc.sources = append(sc.sources, doc...)
+		d.Source = sc.sources[len(sc.sources)-len(doc) : len(sc.sources) : len(sc.sources)]
+	}
+	sc.batch, sc.idEnds = append(sc.batch, d), append(sc.idEnds, len(sc.ids))
 	if len(sc.batch) < min(firstBatch<<min(sc.sent, 8), fullBatch) {
 		return true
 	}
@@ -140,6 +165,12 @@ func (sc *scan) add(d query.Doc) bool {
 func (sc *scan) flush() bool {
 	if len(sc.batch) == 0 {
 		return true
+	}
+	// All ids are parts of one text.
+	ids, from := string(sc.ids), 0
+	for i, to := range sc.idEnds {
+		sc.batch[i].ID = ids[from:to]
+		from = to
 	}
 	select {
 	case sc.batches <- sc.batch:
@@ -154,26 +185,46 @@ func (sc *scan) flush() bool {
 			return false
 		}
 	}
-	sc.batch = make([]query.Doc, 0, fullBatch)
+	// The next ones are about as long.
+	room := len(sc.sources) / len(sc.batch) * fullBatch * 9 / 8
+	sc.batch, sc.sources, sc.ids, sc.idEnds = make([]query.Doc, 0, fullBatch), make([]byte, 0, room), sc.ids[:0], sc.idEnds[:0]
 	return true
 }
 
 func (sc *scan) run(ctx context.Context, v *sqlite.View) error {
-	var err error
-	if narrow, failed := sc.narrow(ctx, v); failed != nil {
-		return failed
-	} else if !sc.BySeq && (sc.ByTime || sc.TimesOnly || narrow) {
+	byTime, err := sc.byIndex(v)
+	switch {
+	case err != nil:
+		return err
+	case byTime:
 		// Those without a single time may have any; they are few, or all.
 		if err = sc.rows(ctx, v, "idx = ? AND at IS NULL", "idx", "key", sc.x.num); err == nil {
 			err = sc.rows(ctx, v, "idx = ? AND at >= ? AND at < ?", "idx", sc.order(), sc.x.num, sc.FromMs, sc.ToMs)
 		}
-	} else {
+	default:
 		err = sc.rows(ctx, v, "key BETWEEN ? AND ?", "key", "key", firstKey(sc.x.num)|sc.firstSeq, firstKey(sc.x.num)|sc.lastSeq)
 	}
 	if err == nil && !sc.flush() {
 		err = ctx.Err()
 	}
 	return err
+}
+
+// byIndex reports whether to go by the index on times.
+func (sc *scan) byIndex(v *sqlite.View) (bool, error) {
+	if sc.BySeq || !sc.ByTime && !sc.TimesOnly && !sc.bounded() {
+		return false, nil
+	}
+	// The times on record may have become those of another field since.
+	same := false
+	err := v.Rows("SELECT time_field FROM indices WHERE num = ?", []any{sc.x.num}, func(row []driver.Value) bool {
+		same = row[0] == sc.x.TimeField
+		return false
+	})
+	if err != nil || !same || sc.ByTime || sc.TimesOnly {
+		return same, err
+	}
+	return sc.narrow(v)
 }
 
 func (sc *scan) order() string {
@@ -185,15 +236,12 @@ func (sc *scan) order() string {
 
 // narrow reports whether the bounds leave out so much that going by the index on
 // times, which costs a look-up for each document, is worth it.
-func (sc *scan) narrow(ctx context.Context, v *sqlite.View) (bool, error) {
-	if !sc.bounded() || sc.BySeq || sc.ByTime {
-		return false, nil
-	}
+func (sc *scan) narrow(v *sqlite.View) (bool, error) {
 	// Two queries, so that each is a single look into the index on times.
 	var ends [2]int64
 	known := 0
 	for i, fn := range []string{"min", "max"} {
-		err := v.Rows(ctx, "SELECT "+fn+"(at) FROM docs WHERE idx = ?", []any{sc.x.num}, func(row []driver.Value) bool {
+		err := v.Rows("SELECT "+fn+"(at) FROM docs WHERE idx = ?", []any{sc.x.num}, func(row []driver.Value) bool {
 			if at, ok := row[0].(int64); ok {
 				ends[i] = at
 				known++
@@ -212,54 +260,28 @@ func (sc *scan) narrow(ctx context.Context, v *sqlite.View) (bool, error) {
 // rows reads the documents of one condition, which holds for both tables: kind
 // "idx" begins with a condition on the index's number.
 func (sc *scan) rows(ctx context.Context, v *sqlite.View, where, kind, order string, args ...any) error {
-	columns := "key, at, id, version, crc, doc"
-	timesOnly := sc.TimesOnly && where != "idx = ? AND at IS NULL"
-	if timesOnly {
-		columns = "key, at"
+	// With version and checksum in one number: columns are most of the work.
+	columns, timesOnly := "key, at, id, version << 32 | crc, doc", false
+	switch {
+	case kind == "key":
+		columns = "key, NULL, id, version << 32 | crc, doc"
+	case sc.TimesOnly && where != "idx = ? AND at IS NULL":
+		columns, timesOnly = "key, at", true
 	}
-	q := "SELECT " + columns + " FROM docs WHERE " + where
-	if kind == "idx" && sc.Pinned {
-		q += " AND key <= ?"
-		args = append(args, firstKey(sc.x.num)|sc.lastSeq)
+	take := func(row []driver.Value) bool { return sc.add(row, timesOnly) }
+	if !sc.Pinned {
+		return errors.Join(v.Each("docs", where, order, columns, args, take), sc.failed, ctx.Err())
 	}
-	if sc.Pinned {
-		// The state at Pin: what is still there, and what has been replaced since.
-		old := where
-		if kind == "idx" {
-			old = "key BETWEEN ? AND ? AND " + where[len("idx = ? AND "):]
-			own := append([]any{firstKey(sc.x.num), firstKey(sc.x.num) | sc.lastSeq}, args[1:len(args)-1]...)
-			args = append(args, own...)
-		} else {
-			args = append(args, args...)
-		}
-		q += " UNION ALL SELECT " + columns + " FROM old WHERE " + old + " AND until > ?"
-		args = append(args, sc.Pin)
+	// The state at Pin: what is still there, and what has been replaced since.
+	now, old := where, where
+	if kind == "idx" {
+		first, last := any(firstKey(sc.x.num)), any(firstKey(sc.x.num)|sc.lastSeq)
+		now += " AND key <= ?"
+		old = "key BETWEEN ? AND ? AND " + where[len("idx = ? AND "):]
+		args = slices.Concat(args, []any{last, first, last}, args[1:])
+	} else {
+		args = slices.Concat(args, args)
 	}
-	var failed error
-	err := v.Rows(ctx, q+" ORDER BY "+order, args, func(row []driver.Value) bool {
-		d := query.Doc{Index: sc.x.Name}
-		if failed = sc.fill(&d, row, timesOnly); failed != nil {
-			return false
-		}
-		return sc.add(d)
-	})
-	return errors.Join(err, failed, ctx.Err())
-}
-
-// fill takes a document from its row.
-func (sc *scan) fill(d *query.Doc, row []driver.Value, timesOnly bool) error {
-	key, _ := row[0].(int64)
-	d.Seq = key & maxSeq
-	d.AtMs, d.HasAt = row[1].(int64)
-	if timesOnly {
-		return nil
-	}
-	d.ID, _ = row[2].(string)
-	d.Version, _ = row[3].(int64)
-	crc, _ := row[4].(int64)
-	d.Source, _ = row[5].([]byte)
-	if uint32(crc) != checksum(d.ID, d.Source) {
-		return sc.s.damaged(sc.x, d.ID)
-	}
-	return nil
+	q := "SELECT " + columns + " FROM docs WHERE " + now + " UNION ALL SELECT " + columns + " FROM old WHERE " + old + " AND until > ? ORDER BY " + order
+	return errors.Join(v.Rows(q, append(args, sc.Pin), take), sc.failed, ctx.Err())
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"hash/fnv"
-	"math"
 	"slices"
 
 	"tidemark/internal/docs"
@@ -151,33 +150,21 @@ func (x *Index) searchDocs(ctx context.Context, in *docs.Index, s *query.Search,
 	return nil
 }
 
-// Stream calls visit with the documents of an expression's indices that match, in
-// order of a time field's values in [fromMs, toMs), index by index. It holds none.
-func (x *Index) Stream(ctx context.Context, expr string, opt Options, s *query.Search, timeField string, fromMs, toMs int64, visit func(*query.Doc) error) error {
+// OrderBy makes searches by a time field of an expression's indices look at no
+// documents of other times, unless an index is narrowed by one of the fields kept.
+// It reads the documents that are there, once.
+func (x *Index) OrderBy(ctx context.Context, expr string, opt Options, timeField string, kept map[string]bool) error {
 	targets, err := x.Resolve(expr, opt)
 	if err != nil {
 		return err
 	}
 	for i := range targets {
 		in := targets[i].Docs
-		if in == nil {
+		if in == nil || in.TimeField != timeField && kept[in.TimeField] {
 			continue
 		}
-		if err := s.Begin(in.Fields); err != nil {
-			return err
-		}
-		r := docs.Range{FromMs: math.MinInt64, ToMs: math.MaxInt64}
-		if in.TimeField == timeField {
-			r.FromMs, r.ToMs, r.ByTime = fromMs, toMs, true
-		}
-		err := x.docs.Scan(ctx, in, r, func(d *query.Doc) (bool, error) {
-			if !s.Matches(d) {
-				return true, nil
-			}
-			return true, visit(d)
-		})
-		if err != nil {
-			return err
+		if err := x.docs.OrderBy(ctx, in.Name, timeField); err != nil {
+			return notStored(err)
 		}
 	}
 	return nil

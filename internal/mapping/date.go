@@ -32,6 +32,12 @@ func ParseDate(s string) (int64, bool) {
 // by "||", the first that fits. Numbers in a text are milliseconds unless the
 // format says seconds.
 func ParseDateAs(s, format string) (int64, bool) {
+	// Most texts are whole dates, and four digits alone may be a year or a number.
+	if len(s) != 4 {
+		if ms, ok := wire.ParseISO(s); ok {
+			return ms, true
+		}
+	}
 	if n, err := strconv.ParseFloat(s, 64); err == nil && (len(s) != 4 || strings.HasPrefix(format, "epoch")) {
 		if strings.HasPrefix(format, "epoch_second") {
 			n *= 1000

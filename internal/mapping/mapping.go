@@ -226,8 +226,8 @@ func (f *Fields) Format(path string) string {
 // usualTimes are the fields that most documents have their time in.
 var usualTimes = []string{"@timestamp", "timestamp", "time"}
 
-// TimeField is the date that documents are most likely searched by, "" without
-// one.
+// TimeField is the date that documents are most likely searched by, or a number of
+// a date's usual name; "" without either.
 func (f *Fields) TimeField() string {
 	for _, name := range usualTimes {
 		if typ, _ := f.Type(name); typ == Date {
@@ -236,6 +236,11 @@ func (f *Fields) TimeField() string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.root.props)) {
 		if f.root.props[name].typ == Date {
+			return name
+		}
+	}
+	for _, name := range usualTimes {
+		if typ, _ := f.Type(name); typ == Integer {
 			return name
 		}
 	}

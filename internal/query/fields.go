@@ -5,6 +5,7 @@ package query
 
 import (
 	"bytes"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,8 +25,10 @@ type Doc struct {
 	// Source is valid, compact JSON: an object. It is nil if the search asked for
 	// times only, then AtMs is the document's.
 	Source []byte
-	AtMs   int64
-	HasAt  bool
+	// AtMs is the document's time if HasAt; a source need not tell it unless it shows
+	// documents by time.
+	AtMs  int64
+	HasAt bool
 }
 
 // Kind tells values apart.
@@ -281,7 +284,11 @@ func Millis(doc []byte, path string) (int64, bool) {
 	return 0, false
 }
 
-// DateOf is the time of a document whose field holds exactly one.
+// mostExact bounds the whole numbers that a Value holds exactly.
+const mostExact = 1 << 53
+
+// DateOf is the time of a document whose field holds exactly one, and a whole number
+// of milliseconds.
 func DateOf(doc []byte, path string, types *mapping.Fields) (int64, bool) {
 	f := newFields()
 	slot := f.slot(path)
@@ -291,5 +298,8 @@ func DateOf(doc []byte, path string, types *mapping.Fields) (int64, bool) {
 		return 0, false
 	}
 	ms, ok := f.row[slot][0].millis()
-	return int64(ms), ok
+	if !ok || ms != math.Trunc(ms) || math.Abs(ms) >= mostExact {
+		return 0, false
+	}
+	return int64(ms), true
 }

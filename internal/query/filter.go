@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"tidemark/internal/mapping"
 	"tidemark/internal/match"
 	"tidemark/wire"
 )
@@ -33,9 +34,9 @@ type compiler struct {
 	clauses int
 	// typed: aggregations are answered with their types in their names.
 	typed bool
-	// timeBound are the values that every match has, by field, so that a source can
+	// narrowed are the values that every match has, by field, so that a source can
 	// leave out other times.
-	timeBound map[string]*bound
+	narrowed map[string]*bounds
 	// must are the texts that a field of every match has one of, by field.
 	must map[string][]string
 	// whole: more of the documents than their fields is looked at.
@@ -43,11 +44,17 @@ type compiler struct {
 	budget budget
 }
 
-// bound is a range of times [from, to), in milliseconds.
+// bound is a range [from, to) of numbers, or of times in milliseconds.
 type bound struct{ from, to float64 }
 
+func everything() bound { return bound{math.Inf(-1), math.Inf(1)} }
+
+// bounds are the values of a field that match, if they are times and if they are
+// numbers.
+type bounds struct{ times, numbers bound }
+
 func newCompiler(now time.Time) *compiler {
-	return &compiler{fields: newFields(), now: now, timeBound: map[string]*bound{}, must: map[string][]string{}, budget: budget{limit: maxHeld}}
+	return &compiler{fields: newFields(), now: now, narrowed: map[string]*bounds{}, must: map[string][]string{}, budget: budget{limit: maxHeld}}
 }
 
 // only reports whether nothing but one field of the documents is looked at.
@@ -58,7 +65,11 @@ func (c *compiler) only(path string) bool {
 // readTime takes the values of a document of which only the time is known.
 func (c *compiler) readTime(d *Doc) {
 	for i := range c.row {
-		c.row[i] = append(c.row[i][:0], Value{Kind: Date, Num: float64(d.AtMs)})
+		v := Value{Kind: Number, Num: float64(d.AtMs)}
+		if c.types[i].Type == mapping.Date {
+			v.Kind = Date
+		}
+		c.row[i] = append(c.row[i][:0], v)
 	}
 }
 

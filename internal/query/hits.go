@@ -353,7 +353,7 @@ func (h *hits) take(d *Doc, row [][]Value) {
 			return
 		}
 	}
-	x.index, x.id, x.version, x.seq, x.source, x.types = d.Index, d.ID, d.Version, d.Seq, bytes.Clone(d.Source), h.types
+	x.index, x.id, x.version, x.seq, x.source, x.types = d.Index, strings.Clone(d.ID), d.Version, d.Seq, bytes.Clone(d.Source), h.types
 	h.list = append(h.list, x)
 	h.budget.hold(len(x.source) + 200)
 	if len(h.list) >= 2*want+100 {

@@ -24,11 +24,14 @@ func matching(t testing.TB, query string, fields *mapping.Fields, sources ...str
 	if err := s.Begin(fields); err != nil {
 		t.Fatal(err)
 	}
-	var ids []string
 	for i, source := range sources {
-		if s.Matches(&Doc{Index: "i", ID: fmt.Sprint(i), Source: []byte(source)}) {
-			ids = append(ids, fmt.Sprint(i))
+		if _, err := s.Visit(&Doc{Index: "i", ID: fmt.Sprint(i), Source: []byte(source)}); err != nil {
+			t.Fatal(err)
 		}
+	}
+	var ids []string
+	for _, d := range s.Raw() {
+		ids = append(ids, d.ID)
 	}
 	return strings.Join(ids, " ")
 }

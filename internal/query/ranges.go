@@ -136,17 +136,33 @@ func (l *limit) holds(v Value, side int) bool {
 	return ok && (order == side || order == 0 && !l.open)
 }
 
-// bind remembers the times that a range lets through.
+// bind remembers the values that a range lets through, as times and as numbers:
+// the field's type says which of them count.
 func (c *compiler) bind(name string, from, to *limit) {
-	b := c.timeBound[name]
+	b := c.narrowed[name]
 	if b == nil {
-		b = &bound{from: math.Inf(-1), to: math.Inf(1)}
-		c.timeBound[name] = b
+		b = &bounds{times: everything(), numbers: everything()}
+		c.narrowed[name] = b
 	}
 	if from.set && from.isTime {
-		b.from = max(b.from, from.ms)
+		b.times.from = max(b.times.from, from.ms)
 	}
 	if to.set && to.isTime {
-		b.to = min(b.to, to.ms+1)
+		b.times.to = min(b.times.to, to.ms+1)
 	}
+	// A number is compared with a date only where it is not one itself.
+	if from.set && (from.isNumber || from.isTime) {
+		b.numbers.from = max(b.numbers.from, from.asNumber())
+	}
+	if to.set && (to.isNumber || to.isTime) {
+		b.numbers.to = min(b.numbers.to, to.asNumber()+1)
+	}
+}
+
+// asNumber is what a number is compared with.
+func (l *limit) asNumber() float64 {
+	if l.isNumber {
+		return l.number
+	}
+	return l.ms
 }

@@ -149,7 +149,11 @@ func (s *Search) bounds(o map[string]any) error {
 // by, "" if there is none.
 func (s *Search) Plans(timeField string) []Plan {
 	p := Plan{FromMs: math.MinInt64, ToMs: math.MaxInt64, counts: true, takes: true}
-	if b := s.c.timeBound[timeField]; b != nil && timeField != "" {
+	if both := s.c.narrowed[timeField]; both != nil && timeField != "" {
+		b := &both.times
+		if s.c.types[slices.Index(s.c.paths, timeField)].Type != mapping.Date {
+			b = &both.numbers
+		}
 		if b.from > -math.MaxInt64 {
 			p.FromMs = int64(math.Ceil(b.from))
 		}
@@ -195,13 +199,13 @@ func (s *Search) Plans(timeField string) []Plan {
 // have any.
 func (s *Search) Must(field string) []string { return s.c.must[field] }
 
-// AtLeast is the least value that every match has in a field.
+// AtLeast is the least number that every match has in a field.
 func (s *Search) AtLeast(field string) (least float64, bounded bool) {
-	b := s.c.timeBound[field]
-	if b == nil || math.IsInf(b.from, 0) {
+	b := s.c.narrowed[field]
+	if b == nil || math.IsInf(b.numbers.from, 0) {
 		return 0, false
 	}
-	return b.from, true
+	return b.numbers.from, true
 }
 
 // Start begins with a plan.
@@ -222,12 +226,6 @@ func (s *Search) CountOnly() bool {
 
 // AddCount counts documents that were not visited.
 func (s *Search) AddCount(n int64) { s.total += n }
-
-// Matches reports whether a document matches, without taking it.
-func (s *Search) Matches(d *Doc) bool {
-	s.c.read(d.Source)
-	return s.test == nil || s.test(d, s.c.row)
-}
 
 // Visit takes a document, whose Source may be changed afterwards. more is false
 // when no later one of the plan can change the answer. The error is a

@@ -16,6 +16,40 @@ type local struct {
 	now func() time.Time
 }
 
+func (l local) options(f *wire.Datafeed) index.Options {
+	return index.Options{IgnoreUnavailable: f.IndicesOptions.IgnoreUnavailable, AllowNone: f.IndicesOptions.AllowNoIndices}
+}
+
+// prepare spares searches by the job's time field documents of other times, unless
+// another datafeed needs an index for its own field.
+func (r *run) prepare() {
+	l, embedded := r.find.(local)
+	if !embedded {
+		return
+	}
+	kept := r.s.timeFields(r.conf.DatafeedID)
+	err := l.in.OrderBy(r.ctx, strings.Join(r.conf.Indices, ","), l.options(&r.conf), r.info.TimeField, kept)
+	if err != nil && r.ctx.Err() == nil {
+		r.s.opt.Logger.Warn("searches of a datafeed will look at all documents", "datafeed", r.conf.DatafeedID, "error", err)
+	}
+}
+
+// timeFields are those of the jobs of all datafeeds but one.
+func (s *Feeds) timeFields(but string) map[string]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	names := map[string]bool{}
+	for id, f := range s.feeds { // order-free: a set
+		if id == but {
+			continue
+		}
+		if info, err := s.opt.Jobs.FeedInfo(f.Config.JobID); err == nil {
+			names[info.TimeField] = true
+		}
+	}
+	return names
+}
+
 // run makes one search of all the datafeed's indices.
 func (l local) run(ctx context.Context, f *wire.Datafeed, body map[string]any, all bool) (*query.Search, error) {
 	s, err := query.New(body, l.now())
@@ -25,7 +59,7 @@ func (l local) run(ctx context.Context, f *wire.Datafeed, body map[string]any, a
 	if all {
 		s.Unlimited()
 	}
-	err = l.in.Search(ctx, strings.Join(f.Indices, ","), index.Options{IgnoreUnavailable: f.IndicesOptions.IgnoreUnavailable, AllowNone: f.IndicesOptions.AllowNoIndices}, s)
+	err = l.in.Search(ctx, strings.Join(f.Indices, ","), l.options(f), s)
 	return s, err
 }
 

@@ -130,6 +130,7 @@ func (r *run) deliver() (finished bool, err error) {
 	if err := r.begin(); err != nil {
 		return false, err
 	}
+	r.prepare()
 	frequency := document.FrequencyOf(&r.conf, time.Duration(r.info.SpanMs)*time.Millisecond)
 	delay, _ := wire.ParseDuration("query_delay", r.conf.QueryDelay) // Checked when it was put.
 	retry := retryFrom

@@ -11,7 +11,10 @@ import (
 
 // View reads many rows at the driver's own speed, all of them from one state of the
 // file. It belongs to one goroutine.
-type View struct{ conn *sql.Conn }
+type View struct {
+	ctx  context.Context
+	conn *sql.Conn
+}
 
 // View runs queries beside a write. What do reads is one state of the file.
 func (f *File) View(ctx context.Context, do func(*View) error) (err error) {
@@ -27,12 +30,12 @@ func (f *File) View(ctx context.Context, do func(*View) error) (err error) {
 		_, end := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 		err = errors.Join(err, end)
 	}()
-	return do(&View{conn})
+	return do(&View{ctx, conn})
 }
 
 // Rows calls visit with each row until it returns false. The row is used again for
 // the next one, but its blobs and texts are visit's to keep.
-func (v *View) Rows(ctx context.Context, query string, args []any, visit func(row []driver.Value) (more bool)) error {
+func (v *View) Rows(query string, args []any, visit func(row []driver.Value) (more bool)) error {
 	return v.conn.Raw(func(raw any) (err error) {
 		queryer, ok := raw.(driver.QueryerContext)
 		if !ok {
@@ -42,7 +45,7 @@ func (v *View) Rows(ctx context.Context, query string, args []any, visit func(ro
 		for i, arg := range args {
 			named[i] = driver.NamedValue{Ordinal: i + 1, Value: arg}
 		}
-		rows, err := queryer.QueryContext(ctx, query, named)
+		rows, err := queryer.QueryContext(v.ctx, query, named)
 		if err != nil {
 			return err
 		}
