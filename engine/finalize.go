@@ -248,7 +248,7 @@ func (s *shard) visit(e *Engine, i, cell uint32, shares []uint32, number, start 
 	core, season, hunt := s.cores.Mut(st.model-1), s.mutableSeason(st), s.mutableHunt(st)
 	if u.zeros() && st.last != math.MinInt64 {
 		if owed := number - 1 - st.last; owed > 0 {
-			u.params.LearnZeros(core, season, hunt, e.clockOf(u, (st.last+1)*e.clock.SpanMs), owed)
+			u.params.LearnZeros(core, season, hunt, s.mutableCalendar(st), e.clockOf(u, (st.last+1)*e.clock.SpanMs), owed)
 		}
 	}
 	x, ok := series.Sample{StartMs: e.clockOf(u, start)}, true
@@ -388,7 +388,7 @@ func (e *Engine) skipSeries(from, to int64) {
 				continue
 			}
 			if owed := from - 1 - st.last; owed > 0 {
-				u.params.LearnZeros(s.cores.Mut(st.model-1), s.mutableSeason(st), s.mutableHunt(st), e.clockOf(u, (st.last+1)*e.clock.SpanMs), owed)
+				u.params.LearnZeros(s.cores.Mut(st.model-1), s.mutableSeason(st), s.mutableHunt(st), s.mutableCalendar(st), e.clockOf(u, (st.last+1)*e.clock.SpanMs), owed)
 			}
 			st.last = max(st.last, to-1)
 			if st.due != never {

@@ -15,7 +15,44 @@ func (s *shard) learnSeasons(u *unit, st *state, core *series.Core, hunt *series
 	if st.season == 0 && u.params.WantsSeason(core) {
 		st.season = s.seasons.Alloc() + 1
 	}
+	s.learnCalendar(u, st, x, v)
 	s.hunt(u, st, core, hunt, x, v)
+}
+
+func (s *shard) mutableCalendar(st *state) *series.Calendar {
+	if st.calendar == 0 {
+		return nil
+	}
+	return s.calendars.Mut(st.calendar - 1)
+}
+
+// calendarCopy is for running ahead, nil without a calendar.
+func (s *shard) calendarCopy(st *state) *series.Calendar {
+	if st.calendar == 0 {
+		return nil
+	}
+	own := *s.calendars.Get(st.calendar - 1)
+	return &own
+}
+
+// learnCalendar gives a series a calendar while days of the month repeat themselves.
+// x was learned with verdict v.
+func (s *shard) learnCalendar(u *unit, st *state, x series.Sample, v *series.Verdict) {
+	if st.season == 0 {
+		return
+	}
+	if st.calendar == 0 {
+		if s.seasons.Get(st.season - 1).WantsCalendar() {
+			st.calendar = s.calendars.Alloc() + 1
+		}
+		return
+	}
+	season, month := s.seasons.Mut(st.season-1), s.calendars.Mut(st.calendar-1)
+	u.params.LearnCalendar(season, month, x, v)
+	if month.Idle(season) {
+		s.calendars.Release(st.calendar - 1)
+		st.calendar = 0
+	}
 }
 
 // hunt looks for the seasons of a series, now and then, and lets it have those

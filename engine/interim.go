@@ -151,6 +151,6 @@ func (s *shard) catchUp(e *Engine, i uint32, start int64) (*series.Core, *series
 		copied := *season
 		season = &copied
 	}
-	u.params.LearnZeros(&own, season, nil, e.clockOf(u, (st.last+1)*e.clock.SpanMs), owed)
+	u.params.LearnZeros(&own, season, nil, s.calendarCopy(st), e.clockOf(u, (st.last+1)*e.clock.SpanMs), owed)
 	return &own, season
 }

@@ -25,22 +25,23 @@ type memory struct {
 // what its model takes, and for a group. They are the sizes of the encodings plus
 // the in-memory overhead, fixed so that the count is the same everywhere.
 const (
-	seriesBytes  = 112
-	coreBytes    = 628
-	seasonBytes  = 1596
-	huntBytes    = 600
-	patternBytes = 1820
-	arrivalBytes = 120
-	echoBytes    = 72
-	bondsBytes   = 2400
-	peersBytes   = 160
-	dayBytes     = 1280
-	weekBytes    = 2816
-	placeBytes   = 512
-	rarityBytes  = 128
-	valueBytes   = 24
-	groupBytes   = 48
-	baseBytes    = 16 << 10
+	seriesBytes   = 112
+	coreBytes     = 628
+	seasonBytes   = 1830
+	huntBytes     = 600
+	calendarBytes = 496
+	patternBytes  = 1820
+	arrivalBytes  = 120
+	echoBytes     = 72
+	bondsBytes    = 2400
+	peersBytes    = 160
+	dayBytes      = 1280
+	weekBytes     = 2816
+	placeBytes    = 512
+	rarityBytes   = 128
+	valueBytes    = 24
+	groupBytes    = 48
+	baseBytes     = 16 << 10
 )
 
 // bytes is the memory charged for the state, without the open buckets.

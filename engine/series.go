@@ -21,6 +21,7 @@ const (
 	coresPerPage    = 96
 	seasonsPerPage  = 48
 	huntsPerPage    = 64
+	calendarsPage   = 128
 	patternsPage    = 32
 	arrivalsPerPage = 512
 	echoesPerPage   = 768
@@ -44,9 +45,9 @@ type state struct {
 	// model is 1 + the number in the pool of the series' kind, 0 without one: of a
 	// population only the attribute has one, its members have none.
 	model uint32
-	// season, hunt and pattern are 1 + the numbers of its season, of the hunt for
-	// one and of its courses, 0 without them.
-	season, hunt, pattern uint32
+	// season, hunt, calendar and pattern are 1 + the numbers of its season, of the hunt
+	// for one, of its days of the month and of its courses, 0 without them.
+	season, hunt, calendar, pattern uint32
 	// arrival is 1 + the number of how its value arrives, 0 without.
 	arrival uint32
 	// echo is 1 + the number of its last deviations, 0 without.
@@ -64,14 +65,15 @@ type state struct {
 
 // shard is a fixed share of the series. Shards share nothing while they run.
 type shard struct {
-	series   *pages.Pool[state]
-	cores    *pages.Pool[series.Core]
-	seasons  *pages.Pool[series.Season]
-	hunts    *pages.Pool[series.Hunt]
-	patterns *pages.Pool[series.Pattern]
-	arrivals *pages.Pool[series.Arrival]
-	echoes   *pages.Pool[series.Echo]
-	bonds    *pages.Pool[series.Bonds]
+	series    *pages.Pool[state]
+	cores     *pages.Pool[series.Core]
+	seasons   *pages.Pool[series.Season]
+	hunts     *pages.Pool[series.Hunt]
+	calendars *pages.Pool[series.Calendar]
+	patterns  *pages.Pool[series.Pattern]
+	arrivals  *pages.Pool[series.Arrival]
+	echoes    *pages.Pool[series.Echo]
+	bonds     *pages.Pool[series.Bonds]
 	// bondRefs are the groups that have bonds, in order of their numbers.
 	bondRefs []bondRef
 	// heard is how far each series deviates in the bucket in work, NaN: nothing.
@@ -97,7 +99,7 @@ type shard struct {
 func newShard() *shard {
 	return &shard{
 		series: pages.New[state](seriesPerPage), cores: pages.New[series.Core](coresPerPage), seasons: pages.New[series.Season](seasonsPerPage),
-		hunts: pages.New[series.Hunt](huntsPerPage), patterns: pages.New[series.Pattern](patternsPage), arrivals: pages.New[series.Arrival](arrivalsPerPage),
+		hunts: pages.New[series.Hunt](huntsPerPage), calendars: pages.New[series.Calendar](calendarsPage), patterns: pages.New[series.Pattern](patternsPage), arrivals: pages.New[series.Arrival](arrivalsPerPage),
 		echoes: pages.New[series.Echo](echoesPerPage), bonds: pages.New[series.Bonds](bondsPerPage),
 		peers: pages.New[series.Peers](peersPerPage), days: pages.New[clockmodel.Day](clocksPerPage), weeks: pages.New[clockmodel.Week](clocksPerPage),
 		places: pages.New[place.Model](placesPerPage), rarities: pages.New[rarity.Population](raritiesPage), values: pages.New[rarity.Value](valuesPerPage),
@@ -228,6 +230,9 @@ func (s *shard) drop(e *Engine, i uint32) {
 	}
 	if st.hunt != 0 {
 		s.hunts.Release(st.hunt - 1)
+	}
+	if st.calendar != 0 {
+		s.calendars.Release(st.calendar - 1)
 	}
 	if st.pattern != 0 {
 		s.patterns.Release(st.pattern - 1)

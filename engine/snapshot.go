@@ -24,7 +24,7 @@ import (
 // (kind, length, bytes, CRC32C). docs/format/snapshot.md has the details.
 const (
 	magic           = "TIDESNAP"
-	snapshotVersion = 10
+	snapshotVersion = 11
 )
 
 // Errors of Restore, to be told apart with errors.Is.
@@ -62,24 +62,25 @@ type Frozen struct {
 }
 
 type frozenShard struct {
-	series   pages.View[state]
-	cores    pages.View[series.Core]
-	seasons  pages.View[series.Season]
-	hunts    pages.View[series.Hunt]
-	patterns pages.View[series.Pattern]
-	arrivals pages.View[series.Arrival]
-	echoes   pages.View[series.Echo]
-	bonds    pages.View[series.Bonds]
-	bondRefs []bondRef
-	peers    pages.View[series.Peers]
-	days     pages.View[clockmodel.Day]
-	weeks    pages.View[clockmodel.Week]
-	places   pages.View[place.Model]
-	rarities pages.View[rarity.Population]
-	values   pages.View[rarity.Value]
-	active   []uint32
-	now      int64
-	open     []*gather.Bucket
+	series    pages.View[state]
+	cores     pages.View[series.Core]
+	seasons   pages.View[series.Season]
+	hunts     pages.View[series.Hunt]
+	calendars pages.View[series.Calendar]
+	patterns  pages.View[series.Pattern]
+	arrivals  pages.View[series.Arrival]
+	echoes    pages.View[series.Echo]
+	bonds     pages.View[series.Bonds]
+	bondRefs  []bondRef
+	peers     pages.View[series.Peers]
+	days      pages.View[clockmodel.Day]
+	weeks     pages.View[clockmodel.Week]
+	places    pages.View[place.Model]
+	rarities  pages.View[rarity.Population]
+	values    pages.View[rarity.Value]
+	active    []uint32
+	now       int64
+	open      []*gather.Bucket
 }
 
 // Freeze returns the state as it is. It costs a step per page and a copy of
@@ -98,7 +99,7 @@ func (e *Engine) freeze() *Frozen {
 		for n, b := range s.open {
 			open[n] = b.Clone()
 		}
-		f.shards[i] = frozenShard{series: s.series.Freeze(), cores: s.cores.Freeze(), seasons: s.seasons.Freeze(), hunts: s.hunts.Freeze(), patterns: s.patterns.Freeze(), arrivals: s.arrivals.Freeze(), echoes: s.echoes.Freeze(), bonds: s.bonds.Freeze(), bondRefs: slices.Clone(s.bondRefs),
+		f.shards[i] = frozenShard{series: s.series.Freeze(), cores: s.cores.Freeze(), seasons: s.seasons.Freeze(), hunts: s.hunts.Freeze(), calendars: s.calendars.Freeze(), patterns: s.patterns.Freeze(), arrivals: s.arrivals.Freeze(), echoes: s.echoes.Freeze(), bonds: s.bonds.Freeze(), bondRefs: slices.Clone(s.bondRefs),
 			peers: s.peers.Freeze(), days: s.days.Freeze(), weeks: s.weeks.Freeze(), places: s.places.Freeze(),
 			rarities: s.rarities.Freeze(), values: s.values.Freeze(),
 			active: append([]uint32(nil), s.active...), now: s.wheel.Now(), open: open}

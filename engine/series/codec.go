@@ -145,6 +145,14 @@ func (k *coder) u8(x *uint8) {
 	k.at++
 }
 
+func (k *coder) i8(x *int8) {
+	bits := uint8(*x)
+	k.u8(&bits)
+	if k.read {
+		*x = int8(bits)
+	}
+}
+
 func (k *coder) bytes(x []uint8) {
 	if k.write {
 		copy(k.buf[k.at:], x)
@@ -237,6 +245,8 @@ func (k *coder) season(s *Season) {
 	k.f64(&s.anchor)
 	k.jobs(&s.jobs)
 	k.u8(&s.on)
+	k.watch(&s.watch)
+	k.due(&s.due)
 }
 
 // mostState is beyond every number that values up to largest can lead to, and
@@ -321,7 +331,7 @@ func (s *Season) sound() bool {
 			return false
 		}
 	}
-	return s.soundSeasons()
+	return s.soundSeasons() && s.watch.sound() && s.due.sound()
 }
 
 // PatternBytes is the encoded size of a Pattern.

@@ -113,7 +113,7 @@ func TestDamagedState(t *testing.T) {
 			finite(t, b.next(x))
 		}
 		b.p.SilenceDue(&b.c, b.s, 0)
-		b.p.LearnZeros(&b.c, b.s, b.h, 0, 3)
+		b.p.LearnZeros(&b.c, b.s, b.h, b.m, 0, 3)
 	})
 	if refused == 0 || taken == 0 {
 		t.Errorf("%d refused, %d taken", refused, taken)

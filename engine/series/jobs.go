@@ -90,12 +90,8 @@ func (p *Params) slotOf(startMs int64) (slot int32, weekday int, ok bool) {
 	if !p.jobs {
 		return 0, 0, false
 	}
-	const dayMs = 86_400_000
-	days := startMs / dayMs
-	if startMs%dayMs < 0 {
-		days--
-	}
-	return int32((startMs - days*dayMs) / p.spanMs), int(((days+3)%7 + 7) % 7), true
+	day := localDay(startMs)
+	return int32((startMs - int64(day)*dayMs) / p.spanMs), weekdayOf(day), true
 }
 
 // due is what the jobs of a bucket add, and how far it may be off.

@@ -63,6 +63,10 @@ type Verdict struct {
 	// What a job adds, which is judged and learned without, and its tolerance: see
 	// settle.go.
 	job, slack float64
+	// due is the part of job that the day of the month adds, doubt that it may not.
+	// rest is what Learn leaves of the value without all that and the curves.
+	due, rest float64
+	doubt     bool
 	// What Learn found out for the hunt: the value as it was learned, and how far it
 	// stands apart.
 	clipped, apart float64
@@ -85,6 +89,7 @@ func (p *Params) Judge(c *Core, s *Season, x Sample) Verdict {
 	actual := num.Clamp(x.Value, -largest, largest)
 	x.Value = p.enter(x)
 	p.predict(c, s, x, &v)
+	v.decide(x.Value)
 	x.Value -= v.job
 	if c.seen > 0 && !math.IsNaN(x.Value) {
 		p.judge(c, num.Clamp(x.Value, -largest, largest), &v)

@@ -19,6 +19,8 @@ type Season struct {
 	period, anchor float64
 	jobs           jobs
 	on             uint8 // the seasons that are believed: only they predict
+	watch          watch
+	due            due
 }
 
 // place is where a time falls on a ring of slots: between the middles of two

@@ -18,6 +18,7 @@ type run struct {
 	c Core
 	s *Season
 	h *Hunt
+	m *Calendar
 	i int64
 }
 
@@ -68,6 +69,15 @@ func cyclic(fn spec.Function) *run {
 
 // hunt looks for seasons, as the engine does.
 func (r *run) hunt(x Sample, v *Verdict) {
+	switch {
+	case r.m == nil && r.s.WantsCalendar():
+		r.m = new(Calendar)
+	case r.m != nil:
+		r.p.LearnCalendar(r.s, r.m, x, v)
+		if r.m.Idle(r.s) {
+			r.m = nil
+		}
+	}
 	if r.s == nil && r.p.WantsSeason(&r.c) {
 		r.s = new(Season)
 	}

@@ -13,6 +13,7 @@ func (p *Params) extra(s *Season, startMs int64, v *Verdict) {
 			v.job, v.slack = s.jobs.due(slot, weekday)
 		}
 	}
+	p.extraDay(s, startMs, v)
 }
 
 // cycleSlots are the slots of the season's own period, which live in those of the
@@ -37,6 +38,8 @@ func (s *Season) cycleAt(p *Params, at float64) place {
 // learnExtra takes the same in.
 func (p *Params) learnExtra(c *Core, s *Season, x Sample, v *Verdict) {
 	p.learnJobs(c, &s.jobs, x, v)
+	v.rest = x.Value - v.weekCurve
+	p.learnWatch(s, x.StartMs, v.rest)
 	if s.on&seasonJobs == 0 && s.jobs.believed() {
 		s.on |= seasonJobs
 	}
@@ -110,7 +113,7 @@ func (p *Params) settleWeek(c *Core, s *Season, h *Hunt, t *history) {
 	rest := t.detrended(h)
 	for i := range rest.y[:rest.n] {
 		at := rest.start + (float64(i)+0.5)*rest.seconds
-		rest.y[i] -= s.dayAt(placeAt(at, day, p.daySlotSec, p.span, p.daySlots))
+		rest.y[i] -= s.dayNow(p, at)
 	}
 	for i := range p.weekSlots {
 		// The week begins on Monday; the epoch was a Thursday.
@@ -121,10 +124,18 @@ func (p *Params) settleWeek(c *Core, s *Season, h *Hunt, t *history) {
 	p.begin(c, s, s.weekAt(placeAt(p.at(c.lastMs)+3*day, week, p.weekSlotSec, p.span, p.weekSlots)))
 }
 
+// dayNow is the daily curve at a time in seconds, 0 where buckets are too long for one.
+func (s *Season) dayNow(p *Params, at float64) float64 {
+	if p.daySlots == 0 {
+		return 0
+	}
+	return s.dayAt(placeAt(at, day, p.daySlotSec, p.span, p.daySlots))
+}
+
 // begin lets the experts of a new curve in the memory of the week begin, where it is
 // now, with the errors of the best.
 func (p *Params) begin(c *Core, s *Season, now float64) {
-	now += s.dayAt(placeAt(p.at(c.lastMs), day, p.daySlotSec, p.span, p.daySlots))
+	now += s.dayNow(p, p.at(c.lastMs))
 	c.weekLast, c.weekMean, c.weekSlow = c.last-now, c.fast-now, c.slow
 	short, long := c.err[best(c, 0, shortExperts)], c.err[best(c, shortExperts, experts)]
 	c.err[expWeekLast], c.err[expWeekOffset], c.err[expWeekSlow] = short, short, long

@@ -5,14 +5,17 @@ import "math"
 // LearnZeros takes n buckets without records, the first at startMs, as zeros.
 // Those of a series that has been silent for long teach nothing, so that the
 // work is bounded whatever n is; the state is what n calls with one bucket
-// each would leave. s and h are nil without a season or a hunt for one.
-func (p *Params) LearnZeros(c *Core, s *Season, h *Hunt, startMs, n int64) {
+// each would leave. s, h and m are nil without a season, a hunt for one or a calendar.
+func (p *Params) LearnZeros(c *Core, s *Season, h *Hunt, m *Calendar, startMs, n int64) {
 	for i := int64(0); i < n && c.zeroRun < p.mostZeros; i++ {
 		x := Sample{StartMs: startMs + i*p.spanMs}
 		v := p.Judge(c, s, x)
 		p.Learn(c, s, x, &v)
 		if h != nil {
 			p.LearnHunt(h, x, &v)
+		}
+		if m != nil {
+			p.LearnCalendar(s, m, x, &v)
 		}
 	}
 }

@@ -62,9 +62,9 @@ func TestLearnZeros(t *testing.T) {
 			b.h = &own
 		}
 		n := rapid.Int64Range(1, 300).Draw(t, "silent")
-		a.p.LearnZeros(&a.c, a.s, a.h, a.startMs(), n)
+		a.p.LearnZeros(&a.c, a.s, a.h, a.m, a.startMs(), n)
 		for i := range n {
-			b.p.LearnZeros(&b.c, b.s, b.h, b.startMs()+i*b.p.spanMs, 1)
+			b.p.LearnZeros(&b.c, b.s, b.h, b.m, b.startMs()+i*b.p.spanMs, 1)
 		}
 		if !bytes.Equal(a.c.Append(nil), b.c.Append(nil)) || a.s != nil && *a.s != *b.s || a.h != nil && *a.h != *b.h {
 			t.Fatal("the states differ")
@@ -140,12 +140,12 @@ func TestEndlessSilence(t *testing.T) {
 			for range 200 {
 				r.next(100 + rng.NormFloat64())
 			}
-			r.p.LearnZeros(&r.c, r.s, r.h, at, 1<<40)
+			r.p.LearnZeros(&r.c, r.s, r.h, r.m, at, 1<<40)
 			if r.c.zeroRun != r.p.mostZeros {
 				t.Fatalf("span %d ms: %d zeros learned, the bound is %d", spanMs, r.c.zeroRun, r.p.mostZeros)
 			}
 			before := r.c
-			r.p.LearnZeros(&r.c, r.s, r.h, at, 1<<62)
+			r.p.LearnZeros(&r.c, r.s, r.h, r.m, at, 1<<62)
 			if n, _ := r.p.SilenceDue(&r.c, r.s, at); n != Forever || r.c != before {
 				t.Errorf("span %d ms: a silence that ended all is due after %d buckets", spanMs, n)
 			}

@@ -12,6 +12,7 @@ type runner struct {
 	core    series.Core
 	season  *series.Season
 	hunt    *series.Hunt
+	month   *series.Calendar
 	pattern *series.Pattern
 }
 
@@ -45,6 +46,15 @@ func (r *runner) judge(x series.Sample) series.Verdict {
 func (r *runner) look(x series.Sample, v *series.Verdict) {
 	if r.season == nil && r.params.WantsSeason(&r.core) {
 		r.season = new(series.Season)
+	}
+	switch {
+	case r.month == nil && r.season.WantsCalendar():
+		r.month = new(series.Calendar)
+	case r.month != nil:
+		r.params.LearnCalendar(r.season, r.month, x, v)
+		if r.month.Idle(r.season) {
+			r.month = nil
+		}
 	}
 	if r.hunt == nil {
 		if r.params.WantsHunt(&r.core) {

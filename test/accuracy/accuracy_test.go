@@ -14,6 +14,7 @@ var (
 	kinds    = flag.String("accuracy.kind", "", "only the kinds of noise whose name has this in it")
 	seeds    = flag.Int("accuracy.seeds", 6, "series of every kind of noise")
 	trials   = flag.Int("accuracy.trials", 0, "series of every kind of trouble; 0: skip")
+	calendar = flag.Int("accuracy.calendar", 0, "series of every kind of days of the month; 0: skip")
 	seasons  = flag.Int("accuracy.seasons", 0, "series of every kind of season; 0: skip")
 	spanSecs = flag.Int64("accuracy.span", 300, "bucket span of the noise in seconds")
 )
@@ -65,6 +66,20 @@ func TestSeasonsGuard(t *testing.T) {
 	}
 }
 
+// TestCalendarGuard does the same for days of the month.
+func TestCalendarGuard(t *testing.T) {
+	const trials = 12
+	for _, kind := range CalendarTrials {
+		if kind.SpanMs != dayMs && kind.On == nil {
+			continue
+		}
+		r := TryCalendar(kind, trials)
+		if kind.On != nil && (r.After[2] < 0.5 || r.Known > 10) || r.Clean < 0.8 {
+			t.Errorf("%s: %v", kind.Name, r)
+		}
+	}
+}
+
 // TestSeasons measures which seasons are found, and where there are none.
 func TestSeasons(t *testing.T) {
 	if *seasons == 0 {
@@ -73,5 +88,17 @@ func TestSeasons(t *testing.T) {
 	t.Log("kind | recall | precision | clean")
 	for _, kind := range SeasonTrials {
 		t.Logf("%s | %v", kind.Name, TrySeason(kind, *seasons))
+	}
+}
+
+// TestCalendar measures which days of the month are found, where there are none, and
+// what becomes of their scores.
+func TestCalendar(t *testing.T) {
+	if *calendar == 0 {
+		t.Skip("needs -accuracy.calendar")
+	}
+	t.Log("kind | known after 3, 4, 6 | clean | first two | once known | missing | elsewhere")
+	for _, kind := range CalendarTrials {
+		t.Logf("%s | %v", kind.Name, TryCalendar(kind, *calendar))
 	}
 }
