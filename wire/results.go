@@ -123,7 +123,6 @@ type ScoreExplanation struct {
 // Category is a group of messages that belong together.
 type Category struct {
 	JobID               string   `json:"job_id"`
-	ResultType          string   `json:"result_type"`
 	CategoryID          int64    `json:"category_id"`
 	PartitionFieldName  string   `json:"partition_field_name,omitzero"`
 	PartitionFieldValue *string  `json:"partition_field_value,omitzero"`
@@ -135,6 +134,7 @@ type Category struct {
 	// PreferredToCategories are those whose messages belong here by now.
 	PreferredToCategories []int64 `json:"preferred_to_categories,omitempty"`
 	NumMatches            int64   `json:"num_matches"`
+	ResultType            string  `json:"result_type"`
 	MLCategory            string  `json:"mlcategory"`
 }
 

@@ -38,11 +38,12 @@ const secondsDigits = 10
 // (seconds up to 10 characters, else milliseconds), or an ISO-8601 date that
 // may end after any part ("2018-01", "2018-01-01T11:00Z"); without an offset it
 // is UTC. A number always wins, so that "2018" is 2,018 seconds and no year.
+// Date math may follow: "now-1d/d", "2018-01-01||+1M".
 // The result is in milliseconds since 1970, from 0 to MaxTimeMs. The error is
 // a *Refusal.
 func ParseTime(name, value string, now time.Time) (int64, error) {
-	if value == "now" {
-		return now.UnixMilli(), nil
+	if ms, ok := parseDateMath(value, now); ok {
+		return checkTime(name, value, ms)
 	}
 	if n, err := strconv.ParseInt(value, 10, 64); err == nil {
 		if len(value) <= secondsDigits {
@@ -53,7 +54,7 @@ func ParseTime(name, value string, now time.Time) (int64, error) {
 	ms, ok := ParseISO(value)
 	if !ok {
 		return 0, Refuse(TypeParse, "Query param [%s] with value [%s] cannot be parsed as a date or converted to a number (epoch). "+
-			"Give seconds or milliseconds since 1970, an ISO-8601 date such as 2018-01-01T11:00:00Z, or now.", name, Clip(value))
+			"Give seconds or milliseconds since 1970, an ISO-8601 date such as 2018-01-01T11:00:00Z, or now, now-1d and the like.", name, Clip(value))
 	}
 	return checkTime(name, value, ms)
 }

@@ -27,12 +27,20 @@ var durationUnits = []struct {
 // as the setting says). Units may be in any case but m, since M is no minute.
 // The error is a *Refusal.
 func ParseDuration(name, value string) (time.Duration, error) {
+	d, _, err := EchoDuration(name, value)
+	return d, err
+}
+
+// EchoDuration reads a duration as ParseDuration does and returns the text in
+// which it is shown again: the number and the unit that were given, 3600s and
+// not 1h, since clients compare what they read with what they sent.
+func EchoDuration(name, value string) (time.Duration, string, error) {
 	trimmed := strings.TrimSpace(value)
 	switch trimmed {
 	case "0":
-		return 0, nil
+		return 0, FormatDuration(0), nil
 	case "-1":
-		return -1, nil
+		return -1, FormatDuration(-1), nil
 	}
 	for _, u := range durationUnits {
 		digits, ok := cutUnit(trimmed, u.suffix)
@@ -42,15 +50,15 @@ func ParseDuration(name, value string) (time.Duration, error) {
 		n, err := strconv.ParseInt(digits, 10, 64)
 		switch {
 		case err != nil && !isWhole(digits):
-			return 0, badDuration(name, value, "it must be a whole number with a unit")
+			return 0, "", badDuration(name, value, "it must be a whole number with a unit")
 		case err != nil || n > math.MaxInt64/int64(u.unit):
-			return 0, badDuration(name, value, "it must not exceed 106751d")
+			return 0, "", badDuration(name, value, "it must not exceed 106751d")
 		case n < 0:
-			return 0, badDuration(name, value, "it must not be negative")
+			return 0, "", badDuration(name, value, "it must not be negative")
 		}
-		return time.Duration(n) * u.unit, nil
+		return time.Duration(n) * u.unit, strconv.FormatInt(n, 10) + u.suffix, nil
 	}
-	return 0, badDuration(name, value, "unit is missing or unrecognized")
+	return 0, "", badDuration(name, value, "unit is missing or unrecognized")
 }
 
 func cutUnit(s, suffix string) (string, bool) {
@@ -79,7 +87,7 @@ func badDuration(name, value, why string) *Refusal {
 }
 
 // FormatDuration writes a duration with the largest unit that divides it, as
-// the API echoes durations: 90m, 1h, 1d. Zero is 0s, -1 is -1.
+// defaults are shown: 90m, 1h, 1d. Zero is 0s, -1 is -1.
 func FormatDuration(d time.Duration) string {
 	switch d {
 	case 0:
@@ -174,3 +182,17 @@ func scaled(number string, shift uint, fraction bool) (*big.Int, bool) {
 
 // FormatMemoryLimit writes mebibytes as the API echoes them, "1024mb".
 func FormatMemoryLimit(mib int64) string { return strconv.FormatInt(mib, 10) + "mb" }
+
+// FormatSize writes a number of bytes for people, as the API does: "1.5gb".
+func FormatSize(bytes int64) string {
+	for _, u := range []struct {
+		shift  uint
+		suffix string
+	}{{40, "tb"}, {30, "gb"}, {20, "mb"}, {10, "kb"}} {
+		if bytes >= 1<<u.shift {
+			text := strconv.FormatFloat(float64(bytes)/float64(int64(1)<<u.shift), 'f', 1, 64)
+			return strings.TrimSuffix(text, ".0") + u.suffix
+		}
+	}
+	return strconv.FormatInt(bytes, 10) + "b"
+}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
@@ -129,8 +130,12 @@ func (h *Handler) identify(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serve finds the route of a request and runs it.
+// serve finds the route of a request and runs it. A slash at the end of a path means
+// nothing.
 func (q *request) serve() error {
+	if path := q.URL.Path; len(path) > 1 && strings.HasSuffix(path, "/") {
+		q.URL.Path, q.URL.RawPath = path[:len(path)-1], strings.TrimSuffix(q.URL.RawPath, "/")
+	}
 	route, values, allowed := q.h.routes.find(q.Method, q.URL.EscapedPath())
 	switch {
 	case q.Method == http.MethodOptions && len(allowed) > 0:

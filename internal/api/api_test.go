@@ -52,9 +52,10 @@ func TestUnknownRoutes(t *testing.T) {
 		method, target, want string
 	}{
 		{400, "POST", jobsPath + "/_flush", "no handler found for uri"},
-		{400, "GET", "/_ml/anomaly_detectors/", "no handler found"},
+		{400, "GET", "/_ml/anomaly_detectors//", "no handler found"},
 		{400, "GET", "/_nothing", "no handler found"},
-		{400, "GET", jobsPath + "j/_flush/", "no handler found"},
+		{400, "GET", "/_nothing/", "no handler found"},
+		{405, "GET", jobsPath + "j/_flush/", "allowed: [POST]"},
 		{405, "GET", jobsPath + "j/_flush", "allowed: [POST]"},
 		{405, "PATCH", jobsPath + "j", "allowed: [DELETE, GET, OPTIONS, PUT]"},
 	} {
@@ -67,6 +68,8 @@ func TestUnknownRoutes(t *testing.T) {
 			t.Errorf("%s %s: no Allow", c.method, c.target)
 		}
 	}
+	// A slash at the end means nothing, as to the API's own router.
+	contains(t, r.must(200, "GET", "/_ml/anomaly_detectors/?pretty=false", ""), `"count":0`)
 	if w := r.do("OPTIONS", jobsPath+"j", ""); w.Code != 200 || !strings.Contains(w.Header().Get("Allow"), "PUT") {
 		t.Errorf("OPTIONS: %d %v", w.Code, w.Header())
 	}

@@ -53,11 +53,13 @@ func changeCalendarJobs(remove bool) func(*request) error {
 
 // getCalendars answers with the calendars of an expression, a page of them.
 func getCalendars(q *request) error {
-	s, err := q.paging("calendars")
+	s, id, err := q.paging("calendars")
 	if err != nil {
 		return err
 	}
-	id := q.values["calendar_id"]
+	if inPath := q.values["calendar_id"]; inPath != "" {
+		id = inPath
+	}
 	if id != "" && (s.from != nil || s.size != nil) {
 		return wire.Refuse(wire.TypeIllegalArgument, "Params [from, size] are incompatible with [calendar_id]; leave them out")
 	}
@@ -74,27 +76,28 @@ func getCalendars(q *request) error {
 	return nil
 }
 
-// paging reads from and size, in the query or in a body's page.
-func (q *request) paging(name string) (*search, error) {
-	s := &search{}
+// paging reads from and size, in the query or in a body's page, and the calendar's
+// id that a body may name.
+func (q *request) paging(name string) (s *search, id string, err error) {
+	s = &search{}
 	if err := q.integer("from", &s.from); err != nil {
-		return s, err
+		return s, "", err
 	}
 	if err := q.integer("size", &s.size); err != nil {
-		return s, err
+		return s, "", err
 	}
 	if !q.hasBody {
-		return s, nil
+		return s, "", nil
 	}
 	body, err := q.body()
 	if err != nil || len(body) == 0 {
-		return s, err
+		return s, "", err
 	}
-	var id string
-	return s, strict.Parse(body, name, strict.Fields{
+	err = strict.Parse(body, name, strict.Fields{
 		"calendar_id": strict.Text(&id),
 		"page":        strict.Object("page", strict.Fields{"from": strict.OptionalInt(&s.from), "size": strict.OptionalInt(&s.size)}),
 	})
+	return s, id, err
 }
 
 func postEvents(q *request) error {
@@ -122,7 +125,7 @@ func getEvents(q *request) error {
 	if jobID != "" && id != "_all" {
 		return wire.Refuse(wire.TypeActionValidation, "Validation Failed: 1: calendar_id must be _all when job_id is used, it is [%s];", wire.Clip(id))
 	}
-	s, err := q.paging("calendar_events")
+	s, _, err := q.paging("calendar_events")
 	if err != nil {
 		return err
 	}

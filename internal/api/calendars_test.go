@@ -28,6 +28,9 @@ func TestCalendars(t *testing.T) {
 	if got := r.must(200, "GET", "/_ml/calendars", ""); !strings.Contains(got, `"count":2`) {
 		t.Errorf("the calendars are %s", got)
 	}
+	if got := r.must(200, "POST", "/_ml/calendars", `{"calendar_id":"sales"}`); !strings.Contains(got, `"count":1`) {
+		t.Errorf("the calendar that a body names is %s", got)
+	}
 	r.refused(400, "illegal_argument_exception", "incompatible with [calendar_id]", "GET", "/_ml/calendars/sales?size=1", "")
 	r.refused(404, "resource_not_found_exception", "No calendar with id [none]", "GET", "/_ml/calendars/none", "")
 

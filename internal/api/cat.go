@@ -55,7 +55,7 @@ func (c *cell) show(bytes, times float64) string {
 	case c.bytes && bytes > 0:
 		return strconv.FormatInt(int64(c.n/bytes), 10)
 	case c.bytes:
-		return byteText(int64(c.n))
+		return wire.FormatSize(int64(c.n))
 	case c.ms && times > 0:
 		return strconv.FormatInt(int64(c.n/times), 10)
 	case c.ms:

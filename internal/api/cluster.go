@@ -2,13 +2,17 @@ package api
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"tidemark/internal/index"
+	"tidemark/internal/job"
 	"tidemark/internal/match"
 	"tidemark/wire"
 	"tidemark/wire/strict"
@@ -94,22 +98,8 @@ func memoryStats(q *request) error {
 func (q *request) size(to map[string]any, name string, bytes int64) {
 	to[name+"_in_bytes"] = bytes
 	if q.shape.human {
-		to[name] = byteText(bytes)
+		to[name] = wire.FormatSize(bytes)
 	}
-}
-
-// byteText writes a size the way the API does: "1.5gb".
-func byteText(n int64) string {
-	for _, u := range []struct {
-		shift uint
-		name  string
-	}{{40, "tb"}, {30, "gb"}, {20, "mb"}, {10, "kb"}} {
-		if n >= 1<<u.shift {
-			text := fmt.Sprintf("%.1f", float64(n)/float64(int64(1)<<u.shift))
-			return strings.TrimSuffix(text, ".0") + u.name
-		}
-	}
-	return fmt.Sprintf("%db", n)
 }
 
 // clusterHealth answers at once: one node, and it is well.
@@ -130,33 +120,71 @@ func clusterHealth(q *request) error {
 	return nil
 }
 
-// clusterSettings shows that no setting is made here: they are the server's flags.
+// clusterSettings shows the settings, flat or as nested objects.
 func clusterSettings(q *request) error {
-	out := map[string]any{"persistent": map[string]any{}, "transient": map[string]any{}}
-	if q.Method == http.MethodGet {
-		q.answer(http.StatusOK, out)
-		return nil
+	flat, err := q.boolean("flat_settings", false)
+	if err != nil {
+		return err
 	}
+	defaults, err := q.boolean("include_defaults", false)
+	if err != nil {
+		return err
+	}
+	shown := func(s job.Settings) any {
+		if flat {
+			return s
+		}
+		return nested(s)
+	}
+	persistent, transient := q.h.opt.Jobs.Settings()
+	out := map[string]any{"persistent": shown(persistent), "transient": shown(transient)}
+	if defaults {
+		out["defaults"] = map[string]any{}
+	}
+	q.answer(http.StatusOK, out)
+	return nil
+}
+
+// putClusterSettings keeps settings. Those that nothing here goes by are kept too,
+// since clients set what concerns other parts of a cluster, and a warning says so.
+func putClusterSettings(q *request) error {
 	raw, err := q.configBody("persistent or transient settings")
 	if err != nil {
 		return err
 	}
 	var body struct {
-		Persistent map[string]any `json:"persistent"`
-		Transient  map[string]any `json:"transient"`
+		Persistent jsontext.Value `json:"persistent"`
+		Transient  jsontext.Value `json:"transient"`
 	}
 	if err := json.Unmarshal(raw, &body, json.RejectUnknownMembers(true)); err != nil {
 		return wire.Refuse(wire.TypeParse, "the settings cannot be read: %v", err)
 	}
-	out["acknowledged"] = true
-	if body.Persistent != nil {
-		out["persistent"] = body.Persistent
+	persistent, transient := map[string]any{}, map[string]any{}
+	for value, to := range map[*jsontext.Value]map[string]any{&body.Persistent: persistent, &body.Transient: transient} { // order-free: each is read by itself
+		switch kind := value.Kind(); {
+		case kind != '{' && kind != 'n' && len(*value) > 0:
+			return wire.Refuse(wire.TypeParse, "the settings cannot be read: [persistent] and [transient] are objects")
+		case kind == '{':
+			if err := value.Compact(); err != nil {
+				return err
+			}
+			flatten(to, "", *value)
+		}
 	}
-	if body.Transient != nil {
-		out["transient"] = body.Transient
+	if len(persistent)+len(transient) == 0 {
+		return wire.Refuse(wire.TypeActionValidation, "Validation Failed: 1: no settings to update; give persistent or transient ones;")
 	}
-	q.w.Header().Add("Warning", warning(q.h.opt.Version, "cluster settings have no effect here; use the server's options"))
-	q.answer(http.StatusOK, out)
+	if err := q.h.opt.Jobs.ChangeSettings(q.Context(), persistent, transient); err != nil {
+		return err
+	}
+	for _, s := range []map[string]any{persistent, transient} {
+		for _, name := range slices.Sorted(maps.Keys(s)) {
+			if name != job.MaxMemorySetting && s[name] != nil {
+				q.w.Header().Add("Warning", warning(q.h.opt.Version, "the setting ["+wire.Clip(name)+"] has no effect here"))
+			}
+		}
+	}
+	q.answer(http.StatusOK, map[string]any{"acknowledged": true, "persistent": nested(persistent), "transient": nested(transient)})
 	return nil
 }
 

@@ -38,8 +38,6 @@ func TestCluster(t *testing.T) {
 	r := newRig(t, Options{})
 	r.open("a", countJob("1m"))
 	contains(t, r.must(200, "GET", "/_cluster/health?wait_for_status=yellow&timeout=1s", ""), `"status":"green"`, `"timed_out":false`)
-	contains(t, r.must(200, "PUT", "/_cluster/settings", `{"persistent":{"xpack.ml.x":"1"}}`), `"acknowledged":true`, `"persistent":{"xpack.ml.x":"1"}`)
-	r.must(400, "PUT", "/_cluster/settings", `{"other":{}}`)
 	contains(t, r.must(200, "GET", "/_tasks?actions=xpack/ml/*", ""), `"description":"job-a"`)
 	contains(t, r.must(200, "GET", "/_tasks?actions=nothing*", ""), `"tasks":{}`)
 	contains(t, r.must(200, "GET", "/_ml/memory/_stats?human", ""), `"anomaly_detectors_in_bytes":`, `"total":"`, `"successful":1`)
@@ -51,6 +49,41 @@ func TestCluster(t *testing.T) {
 		r.waitFor("/_cluster/health", "green")
 	}
 	r.waitFor("/.ml-notifications-000002/_search", "Job opened")
+}
+
+// TestSettings: settings are kept, persistent ones over a restart; one of them bounds
+// the memory of jobs.
+func TestSettings(t *testing.T) {
+	r := newRig(t, Options{})
+	const path, limit = "/_cluster/settings", "xpack.ml.max_model_memory_limit"
+	limited := func(memory string) string {
+		return strings.TrimSuffix(countJob("1h"), "}") + `,"analysis_limits":{"model_memory_limit":"` + memory + `"}}`
+	}
+	contains(t, r.must(200, "GET", path+"?include_defaults", ""), `"defaults":{}`, `"persistent":{}`, `"transient":{}`)
+	contains(t, r.must(200, "GET", "/_ml/info", ""), `"total_ml_memory":"`, `"effective_max_model_memory_limit":"`, `"model_memory_limit":"1gb"`)
+	for _, body := range []string{"", "{}", `{"persistent":{}}`, `{"other":{}}`, `{"persistent":5}`, `{"persistent":{"` + limit + `":"much"}}`} {
+		r.must(400, "PUT", path, body)
+	}
+	if w := r.do("PUT", path, `{"persistent": {"xpack": {"ml": {"max_model_memory_limit": "500mb"}}}, "transient": {}}`); w.Code != 200 || w.Header().Get("Warning") != "" {
+		t.Errorf("%d %s %v", w.Code, w.Body, w.Header())
+	}
+	w := r.do("PUT", path, `{"transient":{"logger.a":"debug","b":[1,"x"]}}`)
+	contains(t, w.Body.String(), `"acknowledged":true`, `"transient":{"b":[1,"x"],"logger":{"a":"debug"}}`)
+	contains(t, w.Header().Get("Warning"), "[b] has no effect")
+	contains(t, r.must(200, "GET", path, ""), `"persistent":{"xpack":{"ml":{"max_model_memory_limit":"500mb"}}}`, `"logger":{"a":"debug"}`)
+	r.restart()
+	contains(t, r.must(200, "GET", path+"?flat_settings", ""), `"persistent":{"`+limit+`":"500mb"}`, `"transient":{}`)
+	contains(t, r.must(200, "GET", "/_ml/info", ""), `"max_model_memory_limit":"500mb"`, `"effective_max_model_memory_limit":"`, `"model_memory_limit":"500mb"`)
+
+	contains(t, r.must(200, "PUT", jobsPath+"plain", countJob("1h")), `"model_memory_limit":"500mb"`)
+	r.must(200, "PUT", jobsPath+"just", limited("500mb"))
+	r.refused(400, "illegal_argument_exception", limit, "PUT", jobsPath+"more", limited("501mb"))
+	r.refused(400, "illegal_argument_exception", limit, "POST", jobsPath+"just/_update", `{"analysis_limits":{"model_memory_limit":"1gb"}}`)
+	r.must(200, "PUT", path, `{"transient":{"`+limit+`":"0"}}`)
+	r.must(200, "PUT", jobsPath+"more", limited("501mb"))
+	r.must(200, "PUT", path, `{"transient":{"*":null},"persistent":{"xpack.ml.*":null}}`)
+	contains(t, r.must(200, "GET", path, ""), `"persistent":{}`, `"transient":{}`)
+	contains(t, r.must(200, "PUT", jobsPath+"free", countJob("1h")), `"model_memory_limit":"1024mb"`)
 }
 
 // TestDeleteExpired removes results by the job's own time, and not young ones.

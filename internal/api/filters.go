@@ -35,7 +35,7 @@ func updateFilter(q *request) error {
 	if err != nil {
 		return err
 	}
-	change, err := document.ParseFilterChange(body)
+	change, err := document.ParseFilterChange(body, q.values["filter_id"])
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ func TestFilters(t *testing.T) {
 	r.refused(409, "status_exception", "currently used by jobs [j]", "DELETE", "/_ml/filters/safe", "")
 	r.refused(400, "illegal_argument_exception", "may have one *", "PUT", "/_ml/filters/f", `{"items":["a*b"]}`)
 	r.refused(400, "illegal_argument_exception", "Inconsistent filter_id", "PUT", "/_ml/filters/f", `{"filter_id":"g","items":[]}`)
+	r.refused(400, "illegal_argument_exception", "Inconsistent filter_id", "POST", "/_ml/filters/safe/_update", `{"filter_id":"g","add_items":["c"]}`)
 	r.refused(400, "illegal_argument_exception", "too many items", "PUT", "/_ml/filters/f", `{"items":["`+manyItems(10_001)+`"]}`)
 
 	minute := 28_000_000

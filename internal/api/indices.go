@@ -193,6 +193,7 @@ func describe(t *index.Target, flat bool) map[string]any {
 	if t.Docs != nil {
 		settings["index.uuid"], settings["index.creation_date"] = t.Docs.UUID, strconv.FormatInt(t.Docs.CreatedMs, 10)
 		flatten(settings, "index.", t.Docs.Settings)
+		maps.DeleteFunc(settings, func(_ string, v any) bool { return v == nil })
 	}
 	out := map[string]any{"aliases": aliases, "mappings": t.Fields().JSON(), "settings": settings}
 	if !flat {
@@ -201,7 +202,7 @@ func describe(t *index.Target, flat bool) map[string]any {
 	return out
 }
 
-// flatten puts settings under their full names, values as texts.
+// flatten puts settings under their full names, values as texts, null as nil.
 func flatten(out map[string]any, above string, object []byte) {
 	for name, v := range jsonscan.Members(object) {
 		if above == "index." && (name == "index" || strings.HasPrefix(name, "index.")) {
@@ -219,6 +220,8 @@ func flatten(out map[string]any, above string, object []byte) {
 			out[path] = jsonscan.Text(v)
 		case '[':
 			out[path] = jsontext.Value(v)
+		case 'n':
+			out[path] = nil
 		default:
 			out[path] = string(v)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,7 +38,7 @@ func putJob(q *request) error {
 	if err != nil {
 		return err
 	}
-	parsed, err := document.ParseJob(body, q.id(), q.h.opt.Version)
+	parsed, err := document.ParseJobWithin(body, q.id(), q.h.opt.Version, q.h.opt.Jobs.MaxMemoryMiB())
 	if err != nil {
 		return err
 	}
@@ -129,7 +130,9 @@ func estimateMemory(q *request) error {
 
 // mlInfo tells the defaults of new jobs.
 func mlInfo(q *request) error {
-	info := document.Info(q.h.opt.Build)
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	info := document.Info(q.h.opt.Build, q.h.opt.Jobs.MaxMemoryMiB(), totalMemory(int64(m.Sys))/wire.MiB)
 	info.UpgradeMode = q.h.opt.Jobs.UpgradeMode()
 	q.answer(http.StatusOK, info)
 	return nil
@@ -157,6 +160,9 @@ func updateJob(q *request) error {
 	}
 	update, err := document.ParseUpdate(body)
 	if err != nil {
+		return err
+	}
+	if err := update.CheckMemory(q.h.opt.Jobs.MaxMemoryMiB()); err != nil {
 		return err
 	}
 	changed, err := q.h.opt.Jobs.Update(q.Context(), q.id(), update)

@@ -40,6 +40,26 @@ func TestFailedPutLeavesNoTrace(t *testing.T) {
 	contains(t, r.must(200, "GET", "/_ml/datafeeds/j", ""), `"count":1`)
 }
 
+// TestMappingClash: what cannot stand in one index of results is refused there. Spans
+// are shown as they were given.
+func TestMappingClash(t *testing.T) {
+	r := newRig(t, Options{})
+	by := func(field, more string) string {
+		return `{"analysis_config":{"bucket_span":"3600s","detectors":[{"function":"count","by_field_name":"` + field + `"}]},"data_description":{}` + more + `}`
+	}
+	contains(t, r.must(200, "PUT", jobsPath+"a", by("response", "")), `"bucket_span":"3600s"`)
+	r.must(200, "PUT", jobsPath+"same", by("response", ""))
+	r.must(200, "PUT", jobsPath+"other", by("responses.time", ""))
+	r.must(200, "PUT", jobsPath+"reserved", by("timestamp", ""))
+	r.refused(400, "illegal_argument_exception", "mapping clash with existing field [response]", "PUT", jobsPath+"b", by("response.time", ""))
+	r.refused(400, "illegal_argument_exception", "mapping clash with existing field [responses.time]", "PUT", jobsPath+"b", by("responses", ""))
+	r.refused(400, "illegal_argument_exception", "mapping clash with existing field [timestamp]", "PUT", jobsPath+"b", by("timestamp.x", ""))
+	r.must(200, "PUT", jobsPath+"b", by("response.time", `,"results_index_name":"mine"`))
+	r.must(200, "DELETE", jobsPath+"a", "")
+	r.must(200, "DELETE", jobsPath+"same", "")
+	r.must(200, "PUT", jobsPath+"c", by("response.time", ""))
+}
+
 // TestDeleteRemovesAll: the datafeed, the job in calendars, the aliases, and the
 // annotations: those of people only if asked.
 func TestDeleteRemovesAll(t *testing.T) {

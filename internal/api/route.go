@@ -138,7 +138,7 @@ func clusterRoutes() []route {
 		{method: "GET", path: "/_cluster/health", handle: clusterHealth, query: health},
 		{method: "GET", path: "/_cluster/health/{index}", handle: clusterHealth, query: health},
 		{method: "GET", path: "/_cluster/settings", handle: clusterSettings, query: settings},
-		{method: "PUT", path: "/_cluster/settings", handle: clusterSettings, query: settings},
+		{method: "PUT", path: "/_cluster/settings", handle: putClusterSettings, query: settings},
 		{method: "GET", path: "/_tasks", handle: listTasks, query: tasks},
 		{method: "GET", path: "/_tasks/{task_id}", handle: oneTask, query: tasks},
 		{method: "GET", path: cat + "/tasks", handle: catTasks, query: catQuery},

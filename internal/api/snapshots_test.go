@@ -159,6 +159,7 @@ func TestSnapshotRequests(t *testing.T) {
 	contains(t, r.must(200, "POST", at+"/_all", `{"start":"0","end":"2100-01-01","sort":"snapshot_id","desc":true,"page":{"from":0,"size":5}}`), `"count":1`)
 	contains(t, r.must(200, "GET", at+"?from=1&size=1", ""), `{"count":1,"model_snapshots":[]}`)
 	contains(t, r.must(200, "GET", at+"/none*", ""), `{"count":0,"model_snapshots":[]}`)
+	contains(t, r.must(200, "GET", at+"?sort=snapshot_doc_count", ""), `"count":1`)
 	const illegal, missing = "illegal_argument_exception", "resource_not_found_exception"
 	r.refused(404, missing, "No model snapshot with id [none] exists for job [s]", "GET", at+"/none", "")
 	r.refused(404, missing, "No known job", "GET", jobsPath+"none/model_snapshots", "")

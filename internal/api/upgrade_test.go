@@ -17,6 +17,7 @@ func TestUpgradeMode(t *testing.T) {
 		if got := r.must(429, "POST", jobsPath+"other/_open", ""); !strings.Contains(got, "Cannot perform cluster:admin/xpack/ml/job/open action while upgrade mode is enabled") {
 			t.Errorf("opening says %s", got)
 		}
+		r.must(429, "POST", jobsPath+"other/_reset", "")
 		r.must(429, "POST", jobsPath+"j/_data", `{"time":6000}`)
 		r.must(429, "POST", jobsPath+"j/_flush", "")
 		if got := r.must(200, "GET", jobsPath+"j/_stats", ""); !strings.Contains(got, "while upgrade mode is enabled") || !strings.Contains(got, `"state":"opened"`) {

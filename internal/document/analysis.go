@@ -17,9 +17,9 @@ func (d *draft) analysisConfig(r *strict.Reader) error {
 	c := &d.job.AnalysisConfig
 	var span, latency, window string
 	err := strict.Object("analysis_config", strict.Fields{
-		"bucket_span":                  strict.TextOrNumber(&span),
-		"latency":                      strict.TextOrNumber(&latency),
-		"model_prune_window":           strict.TextOrNumber(&window),
+		"bucket_span":                  givenDuration("bucket_span", &span),
+		"latency":                      givenDuration("latency", &latency),
+		"model_prune_window":           givenDuration("model_prune_window", &window),
 		"summary_count_field_name":     strict.TextOrNull(&c.SummaryCountFieldName),
 		"detectors":                    d.detectors,
 		"influencers":                  strict.Texts(&c.Influencers, maxInfluencers),
@@ -48,14 +48,27 @@ func (d *draft) analysisConfig(r *strict.Reader) error {
 	return nil
 }
 
-// times checks the durations and writes them as clients read them back.
+// givenDuration reads a duration into the text in which it is shown again.
+func givenDuration(name string, to *string) strict.Read {
+	return func(r *strict.Reader) error {
+		var value string
+		err := strict.TextOrNumber(&value)(r)
+		if err == nil {
+			_, *to, err = wire.EchoDuration(name, value)
+		}
+		return err
+	}
+}
+
+// times checks the durations and writes them as clients read them back. They are
+// texts of givenDuration, "" if not given.
 func (d *draft) times(span, latency, window string) (err error) {
 	c := &d.job.AnalysisConfig
-	d.span = defaultBucketSpan
-	if span != "" {
-		if d.span, err = wire.ParseDuration("bucket_span", span); err != nil {
-			return err
-		}
+	if span == "" {
+		span = defaultBucketSpan
+	}
+	if d.span, err = wire.ParseDuration("bucket_span", span); err != nil {
+		return err
 	}
 	switch {
 	case d.span <= 0:
@@ -63,17 +76,20 @@ func (d *draft) times(span, latency, window string) (err error) {
 	case d.span%time.Second != 0:
 		return wire.Refuse(wire.TypeIllegalArgument, "bucket_span has to be a multiple of 1s; actual was '%s'", wire.Clip(span))
 	}
-	c.BucketSpan = wire.FormatDuration(d.span)
 	if err := d.latencyAndWindow(latency, window); err != nil {
 		return err
 	}
+	c.BucketSpan, c.ModelPruneWindow = span, window
 	if d.latency > 0 {
-		c.Latency = wire.FormatDuration(d.latency)
+		c.Latency = latency
 	}
-	c.ModelPruneWindow = wire.FormatDuration(d.window)
+	if window == "" {
+		c.ModelPruneWindow = wire.FormatDuration(defaultPruneWindow(d.span))
+	}
 	return nil
 }
 
+// latencyAndWindow checks both, "" meaning not given.
 func (d *draft) latencyAndWindow(latency, window string) (err error) {
 	if latency != "" {
 		if d.latency, err = wire.ParseDuration("latency", latency); err != nil {
@@ -90,16 +106,15 @@ func (d *draft) latencyAndWindow(latency, window string) (err error) {
 			maxLatencyBuckets, wire.Clip(latency), wire.FormatDuration(d.span))
 	}
 	if window == "" {
-		d.window = defaultPruneWindow(d.span)
 		return nil
 	}
-	if d.window, err = wire.ParseDuration("model_prune_window", window); err != nil {
-		return err
-	}
+	length, err := wire.ParseDuration("model_prune_window", window)
 	switch {
-	case d.window/2 < d.span:
+	case err != nil:
+		return err
+	case length/2 < d.span:
 		return wire.Refuse(wire.TypeIllegalArgument, "model_prune_window [%s] must be at least 2 times greater than bucket_span [%s]", wire.Clip(window), wire.FormatDuration(d.span))
-	case d.window%d.span != 0:
+	case length%d.span != 0:
 		return wire.Refuse(wire.TypeIllegalArgument, "model_prune_window [%s] must be a multiple of bucket_span [%s]", wire.Clip(window), wire.FormatDuration(d.span))
 	}
 	return nil
@@ -155,11 +170,7 @@ func checkSummary(c *wire.AnalysisConfig) error {
 // checkNesting refuses a field together with a field inside it. After sorting
 // by the name with a final point, what lies inside a name follows it at once.
 func checkNesting(c *wire.AnalysisConfig) error {
-	names := slices.Clone(c.Influencers)
-	for i := range c.Detectors {
-		x := &c.Detectors[i]
-		names = append(names, x.ByFieldName, x.OverFieldName, x.PartitionFieldName)
-	}
+	names := shownFields(c)
 	slices.SortFunc(names, func(a, b string) int { return strings.Compare(a+".", b+".") })
 	for i := 1; i < len(names); i++ {
 		if a, b := names[i-1], names[i]; a != "" && nested(a, b) {

@@ -145,7 +145,6 @@ const maxExamples = 1000
 func CategoryDoc(j *wire.Job, c *result.Category) []byte {
 	o := newObject(512)
 	o.text("job_id", j.JobID)
-	o.text("result_type", "category_definition")
 	if c.HasPartition {
 		field, _ := categoryPartition(&j.AnalysisConfig) // ParseJob has checked it.
 		o.text("partition_field_name", field)
@@ -168,6 +167,7 @@ func CategoryDoc(j *wire.Job, c *result.Category) []byte {
 		o.numbers("preferred_to_categories", ids...)
 	}
 	o.integer("num_matches", c.NumMatches)
+	o.text("result_type", "category_definition")
 	o.text("mlcategory", strconv.Itoa(c.ID))
 	return o.end()
 }

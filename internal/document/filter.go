@@ -58,7 +58,7 @@ type FilterChange struct {
 
 // ParseFilterChange reads a request to change a filter. The error is a
 // *wire.Refusal.
-func ParseFilterChange(body []byte) (*FilterChange, error) {
+func ParseFilterChange(body []byte, urlID string) (*FilterChange, error) {
 	c := &FilterChange{}
 	var description, id string
 	err := strict.Parse(body, "filter_update", strict.Fields{
@@ -70,6 +70,9 @@ func ParseFilterChange(body []byte) (*FilterChange, error) {
 		"add_items":    items(&c.add),
 		"remove_items": items(&c.remove),
 	})
+	if err == nil && id != "" && id != urlID {
+		err = wire.Refuse(wire.TypeIllegalArgument, "Inconsistent filter_id; '%s' specified in the body differs from '%s' specified as a URL argument", wire.Clip(id), wire.Clip(urlID))
+	}
 	return c, err
 }
 

@@ -27,7 +27,7 @@ const (
 
 // Defaults that a new job shows.
 const (
-	defaultBucketSpan         = 5 * time.Minute
+	defaultBucketSpan         = "5m"
 	defaultTimeField          = "time"
 	defaultTimeFormat         = "epoch_ms"
 	defaultMemoryMiB          = 1024
@@ -45,7 +45,13 @@ const (
 // What the API knows and this release does not compute is refused, never
 // ignored. The error is a *wire.Refusal.
 func ParseJob(body []byte, urlID, version string) (*wire.Job, error) {
-	d := draft{job: &wire.Job{}}
+	return ParseJobWithin(body, urlID, version, 0)
+}
+
+// ParseJobWithin is ParseJob where memory limits are bounded by so many mebibytes,
+// the default one too; 0: they are not.
+func ParseJobWithin(body []byte, urlID, version string, maxMiB int64) (*wire.Job, error) {
+	d := draft{job: &wire.Job{}, maxMiB: maxMiB}
 	if err := strict.Parse(body, jobParser, d.fields()); err != nil {
 		return nil, err
 	}
@@ -82,11 +88,12 @@ func CheckJob(body []byte) error {
 type draft struct {
 	job *wire.Job
 	// illegal lists the fields given that only the server sets.
-	illegal               []string
-	hasAnalysis, hasData  bool
-	span, latency, window time.Duration
-	memoryMiB             int64
-	datafeed              jsontext.Value
+	illegal              []string
+	hasAnalysis, hasData bool
+	span, latency        time.Duration
+	// maxMiB bounds memoryMiB, 0: nothing does.
+	memoryMiB, maxMiB int64
+	datafeed          jsontext.Value
 }
 
 func (d *draft) fields() strict.Fields {
@@ -177,14 +184,14 @@ func persistInterval(to *string) strict.Read {
 		if err := strict.TextOrNumber(&value)(r); err != nil {
 			return err
 		}
-		interval, err := wire.ParseDuration("background_persist_interval", value)
+		interval, shown, err := wire.EchoDuration("background_persist_interval", value)
 		if err != nil {
 			return err
 		}
 		if interval < time.Hour {
 			return wire.Refuse(wire.TypeStatus, "background_persist_interval cannot be less than 1h. Value = %s", wire.Clip(value))
 		}
-		*to = wire.FormatDuration(interval)
+		*to = shown
 		return nil
 	}
 }
@@ -304,10 +311,30 @@ func (d *draft) check(urlID string) error {
 	if err := d.checkRetention(); err != nil {
 		return err
 	}
+	if err := checkMemory(d.memoryMiB, d.maxMiB); err != nil {
+		return err
+	}
 	if _, err := zoneOf(j); err != nil {
 		return err
 	}
 	return d.checkTimeField()
+}
+
+// checkMemory holds a memory limit to the setting that bounds them, 0: there is none.
+func checkMemory(mib, most int64) error {
+	if most == 0 || mib <= most {
+		return nil
+	}
+	return wire.Refuse(wire.TypeIllegalArgument, "model_memory_limit [%s] must be less than the value of the xpack.ml.max_model_memory_limit setting [%s]; give less, or raise the setting",
+		wire.FormatMemoryLimit(mib), wire.FormatMemoryLimit(most))
+}
+
+// defaultMemory is the default memory limit in mebibytes under a bound, 0: none.
+func defaultMemory(most int64) int64 {
+	if most > 0 {
+		return min(defaultMemoryMiB, most)
+	}
+	return defaultMemoryMiB
 }
 
 func (d *draft) checkGroups(id string) error {
@@ -363,7 +390,7 @@ func (d *draft) fill(id, version string) {
 		j.AnalysisLimits = &wire.AnalysisLimits{}
 	}
 	if d.memoryMiB == 0 {
-		d.memoryMiB = defaultMemoryMiB
+		d.memoryMiB = defaultMemory(d.maxMiB)
 	}
 	j.AnalysisLimits.ModelMemoryLimit = wire.FormatMemoryLimit(d.memoryMiB)
 	setDefault(&j.AnalysisLimits.CategorizationExamplesLimit, defaultExamples)

@@ -57,13 +57,13 @@ func TestWholeConfiguration(t *testing.T) {
 	}
 	got, _ := json.Marshal(j)
 	want := `{"job_id":"total-requests","job_type":"anomaly_detector","job_version":"9.5.0","groups":["g1","g.2"],"description":"Total sum of requests",` +
-		`"analysis_config":{"bucket_span":"10m","latency":"2m","summary_count_field_name":"n","detectors":[` +
+		`"analysis_config":{"bucket_span":"600s","latency":"120s","summary_count_field_name":"n","detectors":[` +
 		`{"detector_description":"Sum of total","function":"sum","field_name":"total","exclude_frequent":"none","custom_rules":[{"actions":["skip_result"],"conditions":[{"applies_to":"actual","operator":"lt","value":10}]}],"detector_index":0},` +
 		`{"detector_description":"high_mean(\"response time\") by service usenull=true partitionfield=\"host.name\"","function":"high_mean","field_name":"response time","by_field_name":"service","partition_field_name":"host.name","use_null":true,"detector_index":1},` +
 		`{"detector_description":"low_non_zero_count by service","function":"low_non_zero_count","by_field_name":"service","detector_index":2}],` +
 		`"influencers":["service","host.name"],"model_prune_window":"20m","multivariate_by_fields":false},` +
 		`"analysis_limits":{"model_memory_limit":"2048mb","categorization_examples_limit":0},"data_description":{"format":"xcontent","time_field":"timestamp","time_format":"yyyy-MM-dd"},` +
-		`"model_plot_config":{"enabled":false,"annotations_enabled":false},"renormalization_window_days":30,"background_persist_interval":"2h",` +
+		`"model_plot_config":{"enabled":false,"annotations_enabled":false},"renormalization_window_days":30,"background_persist_interval":"120m",` +
 		`"model_snapshot_retention_days":7,"daily_model_snapshot_retention_after_days":7,"results_retention_days":0,"custom_settings":{"created_by":"me","x":[1.50]},` +
 		`"results_index_name":"custom-mine","allow_lazy_open":true}`
 	if string(got) != want {
@@ -138,6 +138,7 @@ func TestRefusals(t *testing.T) {
 		{"span zero", conf(`"bucket_span":"0s",` + oneCount), nested, "bucket_span cannot be less or equal than 0. Value = 0s"},
 		{"span unset", conf(`"bucket_span":"-1",` + oneCount), nested, "bucket_span cannot be less or equal than 0"},
 		{"span part of a second", conf(`"bucket_span":"1500ms",` + oneCount), nested, "bucket_span has to be a multiple of 1s; actual was '1500ms'"},
+		{"span empty", conf(`"bucket_span":"",` + oneCount), nested, "failed to parse setting [bucket_span] with value [] as a time value: unit is missing or unrecognized"},
 		{"span without unit", conf(`"bucket_span":300,` + oneCount), nested, "failed to parse setting [bucket_span] with value [300] as a time value: unit is missing or unrecognized"},
 		{"latency", conf(`"latency":"10ms",` + oneCount), nested, "latency has to be a multiple of 1s"},
 		{"latency negative", conf(`"latency":"-1",` + oneCount), nested, "latency cannot be less than 0"},

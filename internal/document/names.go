@@ -28,5 +28,50 @@ func nested(a, b string) bool {
 	return len(b) > len(a) && b[len(a)] == '.' && b[:len(a)] == a
 }
 
+// shownFields are the fields whose values results show under their own names.
+func shownFields(c *wire.AnalysisConfig) []string {
+	var names []string
+	for i := range c.Detectors {
+		x := &c.Detectors[i]
+		names = append(names, x.ByFieldName, x.OverFieldName, x.PartitionFieldName)
+	}
+	return append(names, c.Influencers...)
+}
+
+// CheckFields refuses a field that lies within one of the results' own, timestamp.x:
+// no document could hold both.
+func CheckFields(j *wire.Job) error {
+	for _, name := range shownFields(&j.AnalysisConfig) {
+		for at, c := range name {
+			if c == '.' && reserved[name[:at]] {
+				return clash(name[:at])
+			}
+		}
+	}
+	return nil
+}
+
+// CheckClash refuses a field of a job's results that lies within a field of other's, or
+// holds it, if the results of both stand in one index: there one name would be both
+// a value and an object.
+func CheckClash(j, other *wire.Job) error {
+	if j.ResultsIndexName != other.ResultsIndexName {
+		return nil
+	}
+	have := shownFields(&other.AnalysisConfig)
+	for _, name := range shownFields(&j.AnalysisConfig) {
+		for _, old := range have {
+			if name != "" && old != "" && (nested(name, old) || nested(old, name)) {
+				return clash(old)
+			}
+		}
+	}
+	return nil
+}
+
+func clash(field string) error {
+	return wire.Refuse(wire.TypeIllegalArgument, "This job would cause a mapping clash with existing field [%s] - avoid the clash by assigning a dedicated results index: give results_index_name", wire.Clip(field))
+}
+
 // ResultsIndex is the name of the index that a job's results stand in.
 func ResultsIndex(j *wire.Job) string { return ".ml-anomalies-" + j.ResultsIndexName }

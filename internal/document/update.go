@@ -3,7 +3,6 @@ package document
 import (
 	"bytes"
 	"slices"
-	"time"
 
 	"tidemark/wire"
 	"tidemark/wire/strict"
@@ -39,7 +38,7 @@ func ParseUpdate(body []byte) (*Update, error) {
 		"results_retention_days":                    days(&j.ResultsRetentionDays, "results_retention_days"),
 		"custom_settings":                           strict.RawObject(&j.CustomSettings, maxSettings),
 		"allow_lazy_open":                           strict.Bool(&j.AllowLazyOpen),
-		"model_prune_window":                        strict.TextOrNumber(&j.AnalysisConfig.ModelPruneWindow),
+		"model_prune_window":                        givenDuration("model_prune_window", &j.AnalysisConfig.ModelPruneWindow),
 		"categorization_filters":                    strict.Texts(&j.AnalysisConfig.CategorizationFilters, maxCategorizationFilters),
 		"per_partition_categorization":              perPartition(&j.AnalysisConfig.PerPartitionCategorization),
 		"detectors":                                 u.detectors,
@@ -57,6 +56,10 @@ func ParseUpdate(body []byte) (*Update, error) {
 	}
 	return u, nil
 }
+
+// CheckMemory refuses a memory limit of more mebibytes than most, 0: there is no
+// bound.
+func (u *Update) CheckMemory(most int64) error { return checkMemory(u.draft.memoryMiB, most) }
 
 func (u *Update) detectors(r *strict.Reader) error {
 	return strict.List(maxDetectors, func(r *strict.Reader, _ int) error {
@@ -156,10 +159,11 @@ func (u *Update) applyWindow(j *wire.Job) error {
 		return err
 	}
 	d := draft{job: j, span: span}
-	if err := d.latencyAndWindow("", u.draft.job.AnalysisConfig.ModelPruneWindow); err != nil {
+	window := u.draft.job.AnalysisConfig.ModelPruneWindow
+	if err := d.latencyAndWindow("", window); err != nil {
 		return err
 	}
-	j.AnalysisConfig.ModelPruneWindow = wire.FormatDuration(time.Duration(d.window))
+	j.AnalysisConfig.ModelPruneWindow = window
 	return nil
 }
 

@@ -95,6 +95,9 @@ func (m *Manager) Put(ctx context.Context, w *wire.Job) (*wire.Job, error) {
 	if err := m.missingFilter(w); err != nil {
 		return nil, err
 	}
+	if err := m.clashing(w); err != nil {
+		return nil, err
+	}
 	created := *w
 	now := wire.Millis(m.opt.Clock().UnixMilli())
 	created.CreateTime, created.FinishedTime = &now, nil
@@ -125,6 +128,18 @@ func (m *Manager) Put(ctx context.Context, w *wire.Job) (*wire.Job, error) {
 	j.view.Store(newView())
 	m.jobs.Store(row.ID, j)
 	return j.document(), nil
+}
+
+// clashing refuses a job whose results and those of others cannot stand in one index.
+func (m *Manager) clashing(w *wire.Job) error {
+	err := document.CheckFields(w)
+	m.jobs.Range(func(_, other any) bool {
+		if err == nil {
+			err = document.CheckClash(w, other.(*job).conf.Load().wire)
+		}
+		return err == nil
+	})
+	return err
 }
 
 // Get returns the configurations of the jobs that the expression chooses, by

@@ -46,6 +46,8 @@ func (m *Manager) loadShared(ctx context.Context) error {
 			m.shared.filters[row.ID] = f
 		case modeKind:
 			m.upgrade.Store(true)
+		case settingsKind:
+			err = json.Unmarshal(row.Doc, &m.settings.persistent)
 		case calendarKind:
 			c := &calendar{}
 			err = json.Unmarshal(row.Doc, c)

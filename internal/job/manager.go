@@ -24,7 +24,8 @@ type Manager struct {
 	names  names
 	shared shared
 	// upgrade: no job is opened, none takes data.
-	upgrade atomic.Bool
+	upgrade  atomic.Bool
+	settings settings
 
 	// bytes are the encoded uploads in flight.
 	bytes atomic.Int64

@@ -114,11 +114,12 @@ type SnapshotQuery struct {
 
 // snapshotSort are the fields that snapshots can be sorted by.
 var snapshotSort = map[string]func(a, b *wire.ModelSnapshot) int{
-	"":            func(a, b *wire.ModelSnapshot) int { return cmp.Compare(a.Timestamp, b.Timestamp) },
-	"timestamp":   func(a, b *wire.ModelSnapshot) int { return cmp.Compare(a.Timestamp, b.Timestamp) },
-	"description": func(a, b *wire.ModelSnapshot) int { return cmp.Compare(a.Description, b.Description) },
-	"snapshot_id": func(a, b *wire.ModelSnapshot) int { return cmp.Compare(a.SnapshotID, b.SnapshotID) },
-	"min_version": func(a, b *wire.ModelSnapshot) int { return cmp.Compare(a.MinVersion, b.MinVersion) },
+	"":                   func(a, b *wire.ModelSnapshot) int { return cmp.Compare(a.Timestamp, b.Timestamp) },
+	"timestamp":          func(a, b *wire.ModelSnapshot) int { return cmp.Compare(a.Timestamp, b.Timestamp) },
+	"description":        func(a, b *wire.ModelSnapshot) int { return cmp.Compare(a.Description, b.Description) },
+	"snapshot_id":        func(a, b *wire.ModelSnapshot) int { return cmp.Compare(a.SnapshotID, b.SnapshotID) },
+	"snapshot_doc_count": func(a, b *wire.ModelSnapshot) int { return cmp.Compare(a.SnapshotDocCount, b.SnapshotDocCount) },
+	"min_version":        func(a, b *wire.ModelSnapshot) int { return cmp.Compare(a.MinVersion, b.MinVersion) },
 	"latest_record_time_stamp": func(a, b *wire.ModelSnapshot) int {
 		return cmp.Compare(timeOr0(a.LatestRecordTimeStamp), timeOr0(b.LatestRecordTimeStamp))
 	},

@@ -101,6 +101,9 @@ func (m *Manager) Reset(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
+	if err := m.upgrading(id, "Cannot perform cluster:admin/xpack/ml/job/reset action while upgrade mode is enabled"); err != nil {
+		return err
+	}
 	if err := j.beginResetting(); err != nil {
 		return err
 	}

@@ -317,7 +317,7 @@ func (v *interval) floor(ms float64) float64 {
 	ms -= v.offsetMs
 	switch {
 	case v.unit != "":
-		at, _ := floorTo(time.UnixMilli(int64(math.Floor(ms))).In(v.zone), v.unit)
+		at, _ := wire.FloorTime(time.UnixMilli(int64(math.Floor(ms))).In(v.zone), v.unit)
 		return float64(at.UnixMilli()) + v.offsetMs
 	case v.steady():
 		return math.Floor(ms/v.ms)*v.ms + v.offsetMs
