@@ -173,7 +173,8 @@ func (t *tally) count(v *series.Verdict) {
 		true bool
 	}{
 		{&t.records, v.Reportable()}, {&t.at25, v.Score >= 25}, {&t.at50, v.Score >= 50}, {&t.at75, v.Score >= 75},
-		{&t.novel50, v.NoveltyScore >= 50}, {&t.p[0], power > 3}, {&t.p[1], power > 4}, {&t.p[2], power > 5},
+		{&t.novel50, v.NoveltyScore >= 50},
+		{&t.p[0], v.Ready && power > 3}, {&t.p[1], v.Ready && power > 4}, {&t.p[2], v.Ready && power > 5},
 	} {
 		if c.true {
 			*c.at++
