@@ -5,12 +5,14 @@ import (
 	"cmp"
 	"math"
 	"net/http"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"tidemark/internal/document"
 	"tidemark/internal/job"
+	"tidemark/internal/source"
 	"tidemark/wire"
 	"tidemark/wire/strict"
 )
@@ -111,41 +113,44 @@ func (q *request) node() *wire.Node {
 	return &wire.Node{ID: q.h.opt.NodeName, Name: q.h.opt.NodeName, EphemeralID: q.h.opt.ClusterUUID, TransportAddress: "127.0.0.1:0", Attributes: map[string]string{}}
 }
 
-// span is the time that a start or preview is for.
-func (q *request) span(name string) (startMs, endMs int64, hasEnd bool, err error) {
-	start, end, wait := q.query.Get("start"), q.query.Get("end"), q.query.Get("timeout")
+// datafeedTimeout is how long a start or a stop of a datafeed waits.
+const datafeedTimeout = 20 * time.Second
+
+// span is the time that a start or preview is for, and how long to wait for it.
+func (q *request) span(name string) (span source.Span, wait time.Duration, err error) {
+	start, end, limit := q.query.Get("start"), q.query.Get("end"), q.query.Get("timeout")
 	if q.hasBody && name != "" {
 		var id string
 		body, err := q.body()
 		if err == nil && len(body) > 0 {
 			err = strict.Parse(body, name, strict.Fields{"datafeed_id": strict.Text(&id), "start": strict.TextOrNumber(&start),
-				"end": strict.TextOrNumber(&end), "timeout": strict.Text(&wait)})
+				"end": strict.TextOrNumber(&end), "timeout": strict.Text(&limit)})
 		}
 		if err != nil {
-			return 0, 0, false, err
+			return span, 0, err
 		}
 	}
-	if _, err = timeout(wait, defaultTimeout); err != nil {
-		return 0, 0, false, err
+	if wait, err = timeout(limit, datafeedTimeout); err != nil {
+		return span, 0, err
 	}
 	if start != "" {
-		if startMs, err = wire.ParseTime("start", start, q.h.opt.Now()); err != nil {
-			return 0, 0, false, err
+		if span.StartMs, err = wire.ParseTime("start", start, q.h.opt.Now()); err != nil {
+			return span, 0, err
 		}
 	}
 	if end != "" {
-		hasEnd = true
-		endMs, err = wire.ParseTime("end", end, q.h.opt.Now())
+		span.HasEnd = true
+		span.EndMs, err = wire.ParseTime("end", end, q.h.opt.Now())
 	}
-	return startMs, endMs, hasEnd, err
+	return span, wait, err
 }
 
 func startDatafeed(q *request) error {
-	startMs, endMs, hasEnd, err := q.span("start_datafeed_request")
+	span, wait, err := q.span("start_datafeed_request")
 	if err != nil {
 		return err
 	}
-	if err := q.h.opt.Feeds.Start(q.Context(), q.values["datafeed_id"], startMs, hasEnd, endMs); err != nil {
+	if err := q.h.opt.Feeds.Start(q.Context(), q.values["datafeed_id"], span, wait); err != nil {
 		return err
 	}
 	q.answer(http.StatusOK, wire.DatafeedStarted{Started: true, Node: q.h.opt.NodeName})
@@ -165,11 +170,11 @@ func stopDatafeed(q *request) error {
 	if err != nil {
 		return err
 	}
-	wait, id, allowed := q.query.Get("timeout"), "", (*bool)(nil)
+	limit, id, allowed := q.query.Get("timeout"), "", (*bool)(nil)
 	if q.hasBody {
 		body, err := q.body()
 		if err == nil && len(body) > 0 {
-			err = strict.Parse(body, "stop_datafeed_request", strict.Fields{"datafeed_id": strict.Text(&id), "timeout": strict.Text(&wait), "force": strict.Bool(&force),
+			err = strict.Parse(body, "stop_datafeed_request", strict.Fields{"datafeed_id": strict.Text(&id), "timeout": strict.Text(&limit), "force": strict.Bool(&force),
 				"allow_no_match": strict.OptionalBool(&allowed), "allow_no_datafeeds": strict.OptionalBool(&allowed), "close_job": strict.Bool(&closeJob)})
 		}
 		if err != nil {
@@ -179,10 +184,11 @@ func stopDatafeed(q *request) error {
 	if allowed != nil {
 		allow = *allowed
 	}
-	if _, err := timeout(wait, defaultTimeout); err != nil {
+	wait, err := timeout(limit, datafeedTimeout)
+	if err != nil {
 		return err
 	}
-	jobs, err := q.h.opt.Feeds.Stop(q.Context(), q.values["datafeed_id"], allow)
+	jobs, err := q.h.opt.Feeds.Stop(q.Context(), q.values["datafeed_id"], allow, source.Halt{Force: force, Wait: wait})
 	if err != nil {
 		return err
 	}
@@ -204,14 +210,14 @@ func previewDatafeed(q *request) error {
 	if err != nil {
 		return err
 	}
-	startMs, endMs, hasEnd, err := q.span("")
+	span, _, err := q.span("")
 	if err != nil {
 		return err
 	}
-	if !hasEnd {
-		endMs = math.MaxInt64 / 2
+	if !span.HasEnd {
+		span.EndMs = math.MaxInt64 / 2
 	}
-	list, err := q.h.opt.Feeds.Preview(q.Context(), f, info, startMs, endMs)
+	list, err := q.h.opt.Feeds.Preview(q.Context(), f, info, span.StartMs, span.EndMs)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"tidemark/internal/document"
 	"tidemark/internal/match"
+	"tidemark/internal/source"
 	"tidemark/wire"
 	"tidemark/wire/strict"
 )
@@ -337,7 +338,7 @@ func closeJob(q *request) error {
 		return err
 	}
 	for _, j := range list {
-		if err := q.h.opt.Feeds.StopForJob(q.Context(), j.JobID); err != nil {
+		if err := q.h.opt.Feeds.StopForJob(q.Context(), j.JobID, source.Halt{Force: r.force, Wait: wait}); err != nil {
 			return err
 		}
 	}

@@ -19,6 +19,7 @@ import (
 
 	"tidemark/internal/docs"
 	"tidemark/internal/index"
+	"tidemark/internal/inlog"
 	"tidemark/internal/inlog/sqlitelog"
 	"tidemark/internal/job"
 	"tidemark/internal/source"
@@ -50,6 +51,8 @@ type rig struct {
 	clock func() time.Time
 	// foreign: a client has written results of its own.
 	foreign bool
+	// gate, if set, holds up what jobs append to their log.
+	gate *gate
 	*Handler
 }
 
@@ -77,7 +80,11 @@ func (r *rig) start() {
 	if r.docs, err = docs.Open(ctx, r.dir, 0); err != nil {
 		r.t.Fatal(err)
 	}
-	r.jobs = job.NewManager(job.Options{Log: r.log, Store: r.store, Clock: r.clock})
+	var entries inlog.Log = r.log
+	if r.gate != nil {
+		entries = gatedLog{r.log, r.gate}
+	}
+	r.jobs = job.NewManager(job.Options{Log: entries, Store: r.store, Clock: r.clock})
 	if err := r.jobs.Recover(ctx); err != nil {
 		r.t.Fatal(err)
 	}

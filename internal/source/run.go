@@ -12,14 +12,17 @@ import (
 	"tidemark/wire"
 )
 
-// run is a datafeed at work. state, realTime, last and trouble are guarded by
+// run is a datafeed at work. asked, dropped, state, realTime, last and trouble are guarded by
 // Feeds.mu, the rest belongs to its goroutine.
 type run struct {
 	s    *Feeds
 	f    *feed
-	span span
-	// asked is set when somebody stops the datafeed, and not the process.
-	asked  bool
+	span Span
+	// asked is set when somebody stops the datafeed, and not the process; dropped
+	// when he does not wait, so that the datafeed is no longer this run's.
+	asked, dropped bool
+	// before is closed when nothing more comes of the job's run before, nil without.
+	before <-chan struct{}
 	ctx    context.Context
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -64,6 +67,8 @@ func (s *Feeds) launch(f *feed) {
 	r := &run{s: s, f: f, span: *f.Running, done: make(chan struct{}), state: started, conf: f.Config, find: s.searcher(&f.Config),
 		interval: document.AggregationInterval(&f.Config).Milliseconds()}
 	r.ctx, r.cancel = context.WithCancel(s.ctx)
+	r.before = s.ends[r.conf.JobID]
+	s.ends[r.conf.JobID] = r.done
 	f.run = r
 	s.all.Go(r.work)
 }
@@ -77,25 +82,21 @@ func (r *run) end(asked bool) {
 // work is the life of a run.
 func (r *run) work() {
 	defer close(r.done)
+	if r.before != nil {
+		<-r.before
+	}
 	finished, err := r.deliver()
-	s := r.s
-	s.mu.Lock()
-	ended := r.asked || finished || err != nil
-	if ended {
-		// A run that only ends with the process goes on in the next one.
-		r.f.Running = nil
-	}
-	if err := s.save(context.WithoutCancel(r.ctx), r.f); err != nil {
-		s.opt.Logger.Error("a datafeed's state could not be stored", "datafeed", r.conf.DatafeedID, "error", err)
-	}
-	r.f.run = nil
-	s.mu.Unlock()
 	r.cancel()
-	if err != nil && !r.asked {
+	asked, dropped := r.leave(finished || err != nil)
+	if dropped {
+		return
+	}
+	s := r.s
+	if err != nil && !asked {
 		s.opt.Logger.Warn("a datafeed ended", "datafeed", r.conf.DatafeedID, "error", err)
 		r.say("error", "Datafeed ended: "+err.Error())
 	}
-	if ended {
+	if asked || finished || err != nil {
 		r.say("info", "Datafeed stopped")
 	}
 	if finished {
@@ -105,6 +106,29 @@ func (r *run) work() {
 		}
 		r.say("info", "Job closed")
 	}
+}
+
+// leave makes the datafeed a stopped one if its run is over, and says whether
+// somebody asked for that. A run that only ends with the process goes on in the next
+// one.
+func (r *run) leave(over bool) (asked, dropped bool) {
+	s := r.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ends[r.conf.JobID] == r.done {
+		delete(s.ends, r.conf.JobID)
+	}
+	if r.dropped {
+		return true, true
+	}
+	if r.asked || over {
+		r.f.Running = nil
+	}
+	if err := s.save(context.WithoutCancel(r.ctx), r.f); err != nil {
+		s.opt.Logger.Error("a datafeed's state could not be stored", "datafeed", r.conf.DatafeedID, "error", err)
+	}
+	r.f.run = nil
+	return r.asked, false
 }
 
 // say records what an operator should see.

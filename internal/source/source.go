@@ -32,6 +32,7 @@ const kind = "datafeed"
 
 // States of a datafeed.
 const (
+	starting = "starting"
 	started  = "started"
 	stopping = "stopping"
 	stopped  = "stopped"
@@ -67,27 +68,36 @@ type Feeds struct {
 
 	mu    sync.Mutex
 	feeds map[string]*feed
+	// ends are those of the newest runs, by job: a run that was ended by force may
+	// still hand a batch over, and the next one begins behind it.
+	ends map[string]<-chan struct{}
 }
 
 // feed is one datafeed; Feeds.mu guards it.
 type feed struct {
 	stored
 	run *run
+	// trial is the look at its indices before it runs, nil without.
+	trial *trial
+}
+
+// state is what the datafeed does; Feeds.mu is held.
+func (f *feed) state() string {
+	switch {
+	case f.run != nil:
+		return f.run.state
+	case f.trial != nil:
+		return starting
+	}
+	return stopped
 }
 
 // stored is a datafeed as it is kept.
 type stored struct {
 	Config wire.Datafeed `json:"config"`
 	// Running is set while it is started, so that a restart goes on with it.
-	Running *span                    `json:"running,omitzero"`
+	Running *Span                    `json:"running,omitzero"`
 	Timing  wire.DatafeedTimingStats `json:"timing"`
-}
-
-// span is the time a datafeed was started for.
-type span struct {
-	StartMs int64 `json:"start_ms"`
-	HasEnd  bool  `json:"has_end"`
-	EndMs   int64 `json:"end_ms"`
 }
 
 // New returns the datafeeds that the store has; none runs before Resume.
@@ -103,7 +113,7 @@ func New(ctx context.Context, opt Options) (*Feeds, error) {
 	if opt.Note == nil {
 		opt.Note = func(string, string, string) {}
 	}
-	s := &Feeds{opt: opt, feeds: map[string]*feed{}}
+	s := &Feeds{opt: opt, feeds: map[string]*feed{}, ends: map[string]<-chan struct{}{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	rows, err := opt.Store.AllShared(ctx)
 	if err != nil {
@@ -246,7 +256,7 @@ func (s *Feeds) Stats(expr string, allowNone bool) ([]wire.DatafeedStats, error)
 	}
 	list := make([]wire.DatafeedStats, len(chosen))
 	for i, f := range chosen {
-		x := wire.DatafeedStats{DatafeedID: f.Config.DatafeedID, State: stopped, TimingStats: f.Timing}
+		x := wire.DatafeedStats{DatafeedID: f.Config.DatafeedID, State: f.state(), TimingStats: f.Timing}
 		if info, err := s.opt.Jobs.FeedInfo(f.Config.JobID); err == nil {
 			x.TimingStats.BucketCount = info.Buckets
 		}
@@ -255,7 +265,7 @@ func (s *Feeds) Stats(expr string, allowNone bool) ([]wire.DatafeedStats, error)
 			x.TimingStats.AverageSearchTimePerBucket = &mean
 		}
 		if f.run != nil {
-			x.State, x.AssignmentExplanation = f.run.state, f.run.trouble
+			x.AssignmentExplanation = f.run.trouble
 			x.RunningState = &wire.DatafeedRunningState{RealTimeConfigured: !f.run.span.HasEnd, RealTimeRunning: f.run.realTime, SearchInterval: f.run.last}
 		}
 		list[i] = x
@@ -271,8 +281,8 @@ func (s *Feeds) Update(ctx context.Context, id string, c *document.DatafeedChang
 	if f == nil {
 		return nil, missing(id)
 	}
-	if f.run != nil {
-		return nil, conflict("Cannot update datafeed [%s] while its status is %s", id, f.run.state)
+	if state := f.state(); state != stopped {
+		return nil, conflict("Cannot update datafeed [%s] while its status is %s; stop it first", id, state)
 	}
 	changed, err := c.Apply(&f.Config)
 	if err != nil {
@@ -299,25 +309,19 @@ func (s *Feeds) Update(ctx context.Context, id string, c *document.DatafeedChang
 // Delete removes a datafeed; one that is started only by force.
 func (s *Feeds) Delete(ctx context.Context, id string, force bool) error {
 	s.mu.Lock()
-	f := s.feeds[id]
-	switch {
-	case f == nil:
-		s.mu.Unlock()
-		return missing(id)
-	case f.run != nil && !force:
-		defer s.mu.Unlock()
-		return conflict("Cannot delete datafeed [%s] while its status is %s", id, f.run.state)
-	}
-	s.mu.Unlock()
-	if err := s.stop(ctx, f); err != nil {
-		return err
-	}
-	s.mu.Lock()
 	defer s.mu.Unlock()
+	f := s.feeds[id]
+	if f == nil {
+		return missing(id)
+	}
+	if state := f.state(); state != stopped && !force {
+		return conflict("Cannot delete datafeed [%s] while its status is %s; stop it first, or delete it with force", id, state)
+	}
 	if err := s.opt.Store.DeleteShared(ctx, kind, id); err != nil {
 		return err
 	}
 	delete(s.feeds, id)
+	s.drop(f)
 	return nil
 }
 
@@ -347,116 +351,6 @@ func (s *Feeds) check(f *wire.Datafeed) error {
 	}
 	_, err := query.New(body, s.opt.Clock())
 	return err
-}
-
-// Start lets a datafeed search from startMs on (0: from the first document, or
-// where it stopped), until endMs if hasEnd.
-func (s *Feeds) Start(ctx context.Context, id string, startMs int64, hasEnd bool, endMs int64) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f := s.feeds[id]
-	if f == nil {
-		return missing(id)
-	}
-	if s.opt.Jobs.UpgradeMode() {
-		return &wire.Refusal{Status: 429, Type: wire.TypeStatus, Reason: "Cannot perform cluster:admin/xpack/ml/datafeed/start action while upgrade mode is enabled"}
-	}
-	if f.run != nil {
-		return conflict("cannot start datafeed [%s] because it has already been %s", id, f.run.state)
-	}
-	info, err := s.opt.Jobs.FeedInfo(f.Config.JobID)
-	if err != nil {
-		return err
-	}
-	if info.State != wire.StateOpened && info.State != wire.StateOpening {
-		return conflict("cannot start datafeed [%s] because job [%s] is %s", id, f.Config.JobID, info.State)
-	}
-	if hasEnd && endMs <= startMs {
-		return wire.Refuse(wire.TypeIllegalArgument, "start [%d] must be earlier than end [%d]", startMs, endMs)
-	}
-	// What cannot be searched is said now and not in the log.
-	if _, _, _, err := s.searcher(&f.Config).summary(ctx, &f.Config, info.TimeField, startMs, startMs+1); err != nil {
-		return asBadRequest(err, id)
-	}
-	f.Running = &span{StartMs: startMs, HasEnd: hasEnd, EndMs: endMs}
-	if err := s.save(ctx, f); err != nil {
-		f.Running = nil
-		return err
-	}
-	s.launch(f)
-	s.opt.Note(f.Config.JobID, "info", "Datafeed started (from: "+wire.FormatTime(startMs)+" to: "+untilText(hasEnd, endMs)+")")
-	return nil
-}
-
-func untilText(hasEnd bool, endMs int64) string {
-	if hasEnd {
-		return wire.FormatTime(endMs)
-	}
-	return "real-time"
-}
-
-// asBadRequest is why a datafeed cannot be started.
-func asBadRequest(err error, id string) error {
-	var refusal *wire.Refusal
-	var refused *refusedError
-	var status *statusError
-	switch {
-	case errors.As(err, &refusal) && refusal.Type != wire.TypeIndexNotFound:
-		return err
-	case errors.As(err, &refusal):
-		return wire.Refuse(wire.TypeStatus, "datafeed [%s] cannot retrieve data because %s", id, refusal.Reason)
-	case errors.As(err, &refused), errors.As(err, &status) && !status.passing():
-		return wire.Refuse(wire.TypeStatus, "datafeed [%s] cannot retrieve data because %v", id, err)
-	}
-	return &wire.Refusal{Status: 503, Type: wire.TypeStatus, Reason: fmt.Sprintf("datafeed [%s] cannot retrieve data now because %v", id, err)}
-}
-
-// Stop ends the chosen datafeeds and waits for the batches in hand.
-func (s *Feeds) Stop(ctx context.Context, expr string, allowNone bool) (jobs []string, err error) {
-	s.mu.Lock()
-	chosen, err := s.choose(expr, allowNone)
-	s.mu.Unlock()
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range chosen {
-		jobs = append(jobs, f.Config.JobID)
-		if err := s.stop(ctx, f); err != nil {
-			return jobs, err
-		}
-	}
-	return jobs, nil
-}
-
-// stop ends one datafeed's run, if it has one.
-func (s *Feeds) stop(ctx context.Context, f *feed) error {
-	s.mu.Lock()
-	r := f.run
-	if r != nil {
-		r.state = stopping
-		r.end(true)
-	}
-	s.mu.Unlock()
-	if r == nil {
-		return nil
-	}
-	select {
-	case <-r.done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// StopForJob ends the datafeed of a job.
-func (s *Feeds) StopForJob(ctx context.Context, jobID string) error {
-	s.mu.Lock()
-	f := s.forJob(jobID)
-	s.mu.Unlock()
-	if f == nil {
-		return nil
-	}
-	return s.stop(ctx, f)
 }
 
 // DeleteForJob removes the datafeed of a job that is to be deleted.
