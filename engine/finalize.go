@@ -287,6 +287,7 @@ func (s *shard) visit(e *Engine, i, cell uint32, shares []uint32, number, start 
 		s.learnArrival(u, st, core, cell, x, &v)
 	}
 	u.params.Learn(core, season, x, &v)
+	s.learnChange(u, st, core, x, &v)
 	s.learnSeasons(u, st, core, hunt, x, &v)
 	if st.pattern != 0 {
 		u.params.LearnPattern(s.patterns.Mut(st.pattern-1), &v)

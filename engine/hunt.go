@@ -9,6 +9,28 @@ func (s *shard) mutableHunt(st *state) *series.Hunt {
 	return s.hunts.Mut(st.hunt - 1)
 }
 
+// learnChange weighs what may have happened to the pattern of a series in trouble. x
+// was learned with verdict v.
+func (s *shard) learnChange(u *unit, st *state, core *series.Core, x series.Sample, v *series.Verdict) {
+	if st.season == 0 {
+		return
+	}
+	season := s.seasons.Mut(st.season - 1)
+	if st.change == 0 {
+		if !u.params.WantsChange(core, season) {
+			return
+		}
+		st.change = s.changes.Alloc() + 1
+		u.params.InitChange(core, season, s.changes.Mut(st.change-1))
+	}
+	change := s.changes.Mut(st.change - 1)
+	u.params.LearnChange(core, season, change, x, v)
+	if change.Over() {
+		s.changes.Release(st.change - 1)
+		st.change = 0
+	}
+}
+
 // learnSeasons gives a series its season, when it is old enough, and looks for those that
 // it has. x was learned with verdict v.
 func (s *shard) learnSeasons(u *unit, st *state, core *series.Core, hunt *series.Hunt, x series.Sample, v *series.Verdict) {

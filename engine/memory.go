@@ -27,9 +27,10 @@ type memory struct {
 const (
 	seriesBytes   = 112
 	coreBytes     = 628
-	seasonBytes   = 1830
+	seasonBytes   = 1848
 	huntBytes     = 600
 	calendarBytes = 496
+	changeBytes   = 2450
 	patternBytes  = 1820
 	arrivalBytes  = 120
 	echoBytes     = 72

@@ -10,7 +10,7 @@ import (
 func TestChargesCoverModels(t *testing.T) {
 	for name, c := range map[string]struct{ charged, takes int }{
 		"core": {coreBytes, series.CoreBytes}, "season": {seasonBytes, series.SeasonBytes},
-		"hunt": {huntBytes, series.HuntBytes}, "calendar": {calendarBytes, series.CalendarBytes},
+		"hunt": {huntBytes, series.HuntBytes}, "change": {changeBytes, series.ChangeBytes}, "calendar": {calendarBytes, series.CalendarBytes},
 		"pattern": {patternBytes, series.PatternBytes}, "peers": {peersBytes, series.PeersBytes},
 	} {
 		if c.charged < c.takes {

@@ -22,6 +22,7 @@ const (
 	seasonsPerPage  = 48
 	huntsPerPage    = 64
 	calendarsPage   = 128
+	changesPerPage  = 24
 	patternsPage    = 32
 	arrivalsPerPage = 512
 	echoesPerPage   = 768
@@ -45,9 +46,10 @@ type state struct {
 	// model is 1 + the number in the pool of the series' kind, 0 without one: of a
 	// population only the attribute has one, its members have none.
 	model uint32
-	// season, hunt, calendar and pattern are 1 + the numbers of its season, of the hunt
-	// for one, of its days of the month and of its courses, 0 without them.
-	season, hunt, calendar, pattern uint32
+	// season, hunt, calendar, change and pattern are 1 + the numbers of its season, of
+	// the hunt for one, of its days of the month, of the change that is weighed and of
+	// its courses, 0 without them.
+	season, hunt, calendar, change, pattern uint32
 	// arrival is 1 + the number of how its value arrives, 0 without.
 	arrival uint32
 	// echo is 1 + the number of its last deviations, 0 without.
@@ -70,6 +72,7 @@ type shard struct {
 	seasons   *pages.Pool[series.Season]
 	hunts     *pages.Pool[series.Hunt]
 	calendars *pages.Pool[series.Calendar]
+	changes   *pages.Pool[series.Change]
 	patterns  *pages.Pool[series.Pattern]
 	arrivals  *pages.Pool[series.Arrival]
 	echoes    *pages.Pool[series.Echo]
@@ -99,7 +102,7 @@ type shard struct {
 func newShard() *shard {
 	return &shard{
 		series: pages.New[state](seriesPerPage), cores: pages.New[series.Core](coresPerPage), seasons: pages.New[series.Season](seasonsPerPage),
-		hunts: pages.New[series.Hunt](huntsPerPage), calendars: pages.New[series.Calendar](calendarsPage), patterns: pages.New[series.Pattern](patternsPage), arrivals: pages.New[series.Arrival](arrivalsPerPage),
+		hunts: pages.New[series.Hunt](huntsPerPage), calendars: pages.New[series.Calendar](calendarsPage), changes: pages.New[series.Change](changesPerPage), patterns: pages.New[series.Pattern](patternsPage), arrivals: pages.New[series.Arrival](arrivalsPerPage),
 		echoes: pages.New[series.Echo](echoesPerPage), bonds: pages.New[series.Bonds](bondsPerPage),
 		peers: pages.New[series.Peers](peersPerPage), days: pages.New[clockmodel.Day](clocksPerPage), weeks: pages.New[clockmodel.Week](clocksPerPage),
 		places: pages.New[place.Model](placesPerPage), rarities: pages.New[rarity.Population](raritiesPage), values: pages.New[rarity.Value](valuesPerPage),
@@ -233,6 +236,9 @@ func (s *shard) drop(e *Engine, i uint32) {
 	}
 	if st.calendar != 0 {
 		s.calendars.Release(st.calendar - 1)
+	}
+	if st.change != 0 {
+		s.changes.Release(st.change - 1)
 	}
 	if st.pattern != 0 {
 		s.patterns.Release(st.pattern - 1)

@@ -75,6 +75,7 @@ func (s *frozenShard) append(dst []byte) []byte {
 	dst = appendPool(dst, &s.seasons)
 	dst = appendPool(dst, &s.hunts)
 	dst = appendPool(dst, &s.calendars)
+	dst = appendPool(dst, &s.changes)
 	dst = appendPool(dst, &s.patterns)
 	dst = appendPool(dst, &s.arrivals)
 	dst = appendPool(dst, &s.echoes)
@@ -105,6 +106,7 @@ func (e *Engine) decodeShard(r *codec.Reader, n int) {
 	decodePool(r, s.seasons, series.SeasonBytes, "seasons")
 	decodePool(r, s.hunts, series.HuntBytes, "hunts")
 	decodePool(r, s.calendars, series.CalendarBytes, "calendars")
+	decodePool(r, s.changes, series.ChangeBytes, "changes")
 	decodePool(r, s.patterns, series.PatternBytes, "patterns")
 	decodePool(r, s.arrivals, series.ArrivalBytes, "arrivals")
 	decodePool(r, s.echoes, series.EchoBytes, "echoes")
@@ -164,12 +166,12 @@ func (e *Engine) checkShard(r *codec.Reader, s *shard) {
 			continue
 		}
 		if st.group >= e.groups.Limit() || !e.groups.Get(st.group).used || int64(st.by) > int64(e.names.Len()) || int64(st.over) > int64(e.names.Len()) ||
-			st.season > s.seasons.Limit() || st.hunt > s.hunts.Limit() || st.calendar > s.calendars.Limit() || st.calendar != 0 && st.season == 0 || st.pattern > s.patterns.Limit() || st.arrival > s.arrivals.Limit() || st.echo > s.echoes.Limit() || st.parent > s.series.Limit() || st.parent == i+1 {
+			st.season > s.seasons.Limit() || st.hunt > s.hunts.Limit() || st.calendar > s.calendars.Limit() || st.calendar != 0 && st.season == 0 || st.change > s.changes.Limit() || st.change != 0 && st.season == 0 || st.pattern > s.patterns.Limit() || st.arrival > s.arrivals.Limit() || st.echo > s.echoes.Limit() || st.parent > s.series.Limit() || st.parent == i+1 {
 			r.Fail("series %d of group %d, names %d and %d, season %d and parent %d", i, st.group, st.by, st.over, st.season, st.parent)
 			return
 		}
 		u := &e.units[e.groups.Get(st.group).unit]
-		if limit := s.modelLimit(u, st); (st.model == 0) != (limit == 0) || st.model > limit || (st.season != 0 || st.hunt != 0 || st.calendar != 0 || st.pattern != 0 || st.arrival != 0 || st.echo != 0) && u.kind != spec.Scalar {
+		if limit := s.modelLimit(u, st); (st.model == 0) != (limit == 0) || st.model > limit || (st.season != 0 || st.hunt != 0 || st.calendar != 0 || st.change != 0 || st.pattern != 0 || st.arrival != 0 || st.echo != 0) && u.kind != spec.Scalar {
 			r.Fail("series %d with model %d of %d", i, st.model, limit)
 			return
 		}
@@ -189,11 +191,11 @@ func (e *Engine) checkShard(r *codec.Reader, s *shard) {
 }
 
 // stateBytes is the encoded size of a state.
-const stateBytes = 13*4 + 4*8
+const stateBytes = 14*4 + 4*8
 
 // Append encodes a state that is in use.
 func (st *state) Append(dst []byte) []byte {
-	for _, v := range [...]uint32{st.group, uint32(st.by), uint32(st.over), st.model, st.season, st.hunt, st.calendar, st.pattern, st.arrival, st.echo, st.parent, st.buckets, st.excesses} {
+	for _, v := range [...]uint32{st.group, uint32(st.by), uint32(st.over), st.model, st.season, st.hunt, st.calendar, st.change, st.pattern, st.arrival, st.echo, st.parent, st.buckets, st.excesses} {
 		dst = codec.AppendU32(dst, v)
 	}
 	for _, v := range [...]int64{st.last, st.touched, st.due, st.first} {
@@ -206,7 +208,7 @@ func (st *state) Append(dst []byte) []byte {
 func (st *state) Decode(src []byte) ([]byte, error) {
 	r := codec.NewReader(src)
 	var by, over uint32
-	for _, v := range [...]*uint32{&st.group, &by, &over, &st.model, &st.season, &st.hunt, &st.calendar, &st.pattern, &st.arrival, &st.echo, &st.parent, &st.buckets, &st.excesses} {
+	for _, v := range [...]*uint32{&st.group, &by, &over, &st.model, &st.season, &st.hunt, &st.calendar, &st.change, &st.pattern, &st.arrival, &st.echo, &st.parent, &st.buckets, &st.excesses} {
 		*v = r.U32()
 	}
 	st.by, st.over, st.used = names.ID(by), names.ID(over), true

@@ -24,7 +24,7 @@ import (
 // (kind, length, bytes, CRC32C). docs/format/snapshot.md has the details.
 const (
 	magic           = "TIDESNAP"
-	snapshotVersion = 11
+	snapshotVersion = 12
 )
 
 // Errors of Restore, to be told apart with errors.Is.
@@ -67,6 +67,7 @@ type frozenShard struct {
 	seasons   pages.View[series.Season]
 	hunts     pages.View[series.Hunt]
 	calendars pages.View[series.Calendar]
+	changes   pages.View[series.Change]
 	patterns  pages.View[series.Pattern]
 	arrivals  pages.View[series.Arrival]
 	echoes    pages.View[series.Echo]
@@ -99,7 +100,7 @@ func (e *Engine) freeze() *Frozen {
 		for n, b := range s.open {
 			open[n] = b.Clone()
 		}
-		f.shards[i] = frozenShard{series: s.series.Freeze(), cores: s.cores.Freeze(), seasons: s.seasons.Freeze(), hunts: s.hunts.Freeze(), calendars: s.calendars.Freeze(), patterns: s.patterns.Freeze(), arrivals: s.arrivals.Freeze(), echoes: s.echoes.Freeze(), bonds: s.bonds.Freeze(), bondRefs: slices.Clone(s.bondRefs),
+		f.shards[i] = frozenShard{series: s.series.Freeze(), cores: s.cores.Freeze(), seasons: s.seasons.Freeze(), hunts: s.hunts.Freeze(), calendars: s.calendars.Freeze(), changes: s.changes.Freeze(), patterns: s.patterns.Freeze(), arrivals: s.arrivals.Freeze(), echoes: s.echoes.Freeze(), bonds: s.bonds.Freeze(), bondRefs: slices.Clone(s.bondRefs),
 			peers: s.peers.Freeze(), days: s.days.Freeze(), weeks: s.weeks.Freeze(), places: s.places.Freeze(),
 			rarities: s.rarities.Freeze(), values: s.values.Freeze(),
 			active: append([]uint32(nil), s.active...), now: s.wheel.Now(), open: open}

@@ -244,6 +244,7 @@ func (k *coder) season(s *Season) {
 	k.f64(&s.period)
 	k.f64(&s.anchor)
 	k.jobs(&s.jobs)
+	k.alternative(&s.alt)
 	k.u8(&s.on)
 	k.watch(&s.watch)
 	k.due(&s.due)

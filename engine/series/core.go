@@ -71,6 +71,11 @@ func (c *Core) Init(p *Params) {
 	c.rank.init()
 }
 
+// levels are those that a move of the series moves.
+func (c *Core) levels() [4]*float64 {
+	return [...]*float64{&c.slow, &c.slower, &c.daySlow, &c.weekSlow}
+}
+
 // Seen is the number of buckets learned.
 func (c *Core) Seen() float64 { return c.seen }
 

@@ -97,7 +97,7 @@ func (s *Season) soundSeasons() bool {
 			return false
 		}
 	}
-	return s.on < 2*seasonJobs && s.jobs.sound()
+	return s.on < 2*seasonJobs && s.jobs.sound() && s.alt.sound()
 }
 
 func (js *jobs) sound() bool {

@@ -108,18 +108,21 @@ func (js *jobs) due(slot int32, weekday int) (height, slack float64) {
 }
 
 // learnJobs takes a bucket in: whether it stands out, by v, without its job.
-func (p *Params) learnJobs(c *Core, js *jobs, x Sample, v *Verdict) {
+func (p *Params) learnJobs(c *Core, js *jobs, x Sample, v *Verdict, busy bool) {
 	slot, weekday, ok := p.slotOf(x.StartMs)
 	if !ok {
 		return
 	}
 	for i := range js {
 		if j := &js[i]; j.height != 0 && j.slot == slot {
+			if busy && !j.expected(weekday) {
+				return
+			}
 			j.learn(v.apart+v.job, v.sigma, weekday)
 			return
 		}
 	}
-	if c.seen < p.quiet {
+	if c.seen < p.quiet || busy {
 		return
 	}
 	z := math.Abs(v.apart) / v.sigma
@@ -215,4 +218,22 @@ func (j *job) everCame() bool {
 		}
 	}
 	return false
+}
+
+// move takes jobs to slots so many later.
+func (js *jobs) move(by, slots int32) {
+	for i := range js {
+		if j := &js[i]; j.height != 0 {
+			j.slot = ((j.slot+by)%slots + slots) % slots
+		}
+	}
+}
+
+// dropCandidates forgets what came once.
+func (js *jobs) dropCandidates() {
+	for i := range js {
+		if j := &js[i]; j.streak < 2 && !j.everCame() {
+			*j = job{}
+		}
+	}
 }

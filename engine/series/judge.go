@@ -58,8 +58,13 @@ type Verdict struct {
 	below, above          float64 // tolerance next to a step of the season
 	dayPlace, weekPlace   place
 	dayCurve, weekCurve   float64
-	pattern               patternVerdict
-	pred                  [experts]float64
+	// What predicts shortly uses these, see change.go.
+	dayShort, weekShort float64
+	// back is what the curve before a change would predict, if hasBack.
+	back    float64
+	hasBack bool
+	pattern patternVerdict
+	pred    [experts]float64
 	// What a job adds, which is judged and learned without, and its tolerance: see
 	// settle.go.
 	job, slack float64
@@ -70,7 +75,7 @@ type Verdict struct {
 	// What Learn found out for the hunt: the value as it was learned, and how far it
 	// stands apart.
 	clipped, apart float64
-	learned        bool
+	learned, held  bool // held: the curves learned nothing
 	feature        [features]float64
 }
 
@@ -173,10 +178,14 @@ func (p *Params) predictSeason(c *Core, s *Season, x Sample, v *Verdict) {
 		v.weekCurve = v.dayCurve + s.weekAt(v.weekPlace)
 		v.below, v.above = s.weekEdge(v.weekPlace)
 	}
-	v.pred[expDayLast] = v.dayCurve + c.dayLast
-	v.pred[expDayOffset] = v.dayCurve + c.dayMean
-	v.pred[expWeekLast] = v.weekCurve + c.weekLast
-	v.pred[expWeekOffset] = v.weekCurve + c.weekMean
+	v.dayShort, v.weekShort = p.shortCurves(s, at, v)
+	if v.hasBack = s.alt.mode == altBack; v.hasBack {
+		v.back = p.other(s, at)
+	}
+	v.pred[expDayLast] = v.dayShort + c.dayLast
+	v.pred[expDayOffset] = v.dayShort + c.dayMean
+	v.pred[expWeekLast] = v.weekShort + c.weekLast
+	v.pred[expWeekOffset] = v.weekShort + c.weekMean
 	v.pred[expDaySlow] = v.dayCurve + c.daySlow
 	v.pred[expWeekSlow] = v.weekCurve + c.weekSlow
 }
@@ -204,11 +213,12 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 		zA = again
 	}
 	eB := x - v.long
-	if e, ok := c.strayed(x, v); ok && math.Abs(e) < math.Abs(eB) {
+	e, strayed := c.strayed(x, v)
+	if strayed && math.Abs(e) < math.Abs(eB) {
 		eB = e
 	}
 	zB := beyond(eB, v.below, v.above) / v.scale
-	if home := eB / v.sigma; c.shift.left > 0 && math.Abs(home) < math.Abs(zA) {
+	if home := eB / v.sigma; strayed && math.Abs(home) < math.Abs(zA) {
 		zA = home // So is coming back to where it was before it strayed.
 	}
 	v.zA, v.zB = p.sided(zA), p.sided(zB)

@@ -64,10 +64,11 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 		clippedLong = clip(eLong, v.scale, &c.longRun, 0.25)
 	}
 	xl := v.long + clippedLong
-	held, curve := p.learnShift(c, s, value, v), xc
-	if held {
+	curve := xc
+	if p.learnShift(c, s, value, v) {
 		curve = v.long
 	}
+	v.held = s != nil && s.alt.mode == altTried
 
 	for i := range c.err {
 		m := p.shortMemory
@@ -97,10 +98,12 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 	c.meanAbs = num.Toward(c.meanAbs, c.gainAt(p.meanAbsMemory), math.Abs(xc))
 	c.recent = num.Toward(c.recent, c.gainAt(p.recentMemory), math.Abs(clipped))
 	c.lasting = num.Toward(c.lasting, c.scaleGain(p.longScaleMemory), math.Abs(clipped)/v.hourScatter)
-	c.longScale = num.Toward(c.longScale, c.scaleGain(p.longScaleMemory), math.Abs(clippedLong)/v.hourLong)
+	if s == nil || s.alt.mode != altTried {
+		c.longScale = num.Toward(c.longScale, c.scaleGain(p.longScaleMemory), math.Abs(clippedLong)/v.hourLong)
+	}
 	p.learnCount(c, value)
 	p.learnSparse(c, raw)
-	p.adoptShift(c, value, v)
+	p.adoptShift(c, s, value, v)
 	c.seen++
 	c.lastMs = x.StartMs
 	if raw == 0 {
@@ -189,20 +192,20 @@ func (p *Params) learnSeason(c *Core, s *Season, x Sample, v *Verdict, xc, xl, c
 	// The curve learns what the short prediction makes of x, so that outliers
 	// stay out of it. The level it deviates from is the one it is used with: the
 	// slow level itself follows the pattern a little.
-	if p.daySlots > 0 {
+	if p.daySlots > 0 && !v.held {
 		s.learnDay(v.dayPlace, p.daySlotRows, curve-c.daySlow)
 	}
-	if p.weekSlots > 0 {
+	if p.weekSlots > 0 && !v.held {
 		memory, rows := uint8(weekMemory), p.weekSlotRows
 		if s.on&seasonCycle != 0 {
 			memory, rows = s.cycleMemory(p)
 		}
 		s.learnWeek(v.weekPlace, memory, rows, curve-v.dayCurve-c.daySlow)
 	}
-	c.dayLast, c.weekLast = x.Value-v.dayCurve, x.Value-v.weekCurve
+	c.dayLast, c.weekLast = x.Value-v.dayShort, x.Value-v.weekShort
 	g := math.Max(p.gainOffset, 1/(c.seen+1))
-	c.dayMean = num.Toward(c.dayMean, g, xc-v.dayCurve)
-	c.weekMean = num.Toward(c.weekMean, g, xc-v.weekCurve)
+	c.dayMean = num.Toward(c.dayMean, g, xc-v.dayShort)
+	c.weekMean = num.Toward(c.weekMean, g, xc-v.weekShort)
 	slow := num.Gain(float64(s.seen), p.slowMemory)
 	c.daySlow = num.Toward(c.daySlow, slow, xl-v.dayCurve)
 	c.weekSlow = num.Toward(c.weekSlow, slow, xl-v.weekCurve)

@@ -18,6 +18,7 @@ type Season struct {
 	// curve lives in week.
 	period, anchor float64
 	jobs           jobs
+	alt            alternative
 	on             uint8 // the seasons that are believed: only they predict
 	watch          watch
 	due            due

@@ -19,6 +19,7 @@ type run struct {
 	s *Season
 	h *Hunt
 	m *Calendar
+	g *Change
 	i int64
 }
 
@@ -36,6 +37,7 @@ func (r *run) next(value float64) Verdict {
 	x := Sample{Value: value, Count: 1, StartMs: r.startMs()}
 	v := r.p.Judge(&r.c, r.s, x)
 	r.p.Learn(&r.c, r.s, x, &v)
+	r.weigh(x, &v)
 	r.hunt(x, &v)
 	r.i++
 	return v
@@ -65,6 +67,21 @@ func cyclic(fn spec.Function) *run {
 		r.next(100 + 20*math.Sin(2*math.Pi*float64(r.i)/120) + rng.NormFloat64())
 	}
 	return r
+}
+
+// weigh weighs changes of the pattern, as the engine does.
+func (r *run) weigh(x Sample, v *Verdict) {
+	if r.g == nil {
+		if !r.p.WantsChange(&r.c, r.s) {
+			return
+		}
+		r.g = new(Change)
+		r.p.InitChange(&r.c, r.s, r.g)
+	}
+	r.p.LearnChange(&r.c, r.s, r.g, x, v)
+	if r.g.Over() {
+		r.g = nil
+	}
 }
 
 // hunt looks for seasons, as the engine does.

@@ -56,6 +56,9 @@ func (p *Params) settled(c *Core, s *Season) bool {
 // strayed is the deviation from what the series would show had it not moved; ok
 // reports whether it has, of late.
 func (c *Core) strayed(x float64, v *Verdict) (e float64, ok bool) {
+	if v.hasBack {
+		return x - v.back, true
+	}
 	return x - v.long + c.shift.back, c.shift.left > 0
 }
 
@@ -89,16 +92,19 @@ func (h *shift) alike(scale float64) bool {
 
 // adoptShift lets what is short start anew, and moves all levels if the move has
 // won. It comes after everything else has learned the value.
-func (p *Params) adoptShift(c *Core, value float64, v *Verdict) {
+func (p *Params) adoptShift(c *Core, s *Season, value float64, v *Verdict) {
 	h := &c.shift
 	if h.far == shiftSoon && h.spread <= shiftEven*v.scale {
 		c.fast, c.mid, c.trendLevel, c.trend = value, value, value, 0
 		c.dayMean, c.weekMean = c.dayLast, c.weekLast
 	}
+	if s != nil && s.alt.mode == altTried {
+		return // Another reading is ahead.
+	}
 	if float64(h.far) < p.shiftAfter || !h.alike(v.scale) {
 		return
 	}
-	for _, level := range [...]*float64{&c.slow, &c.slower, &c.daySlow, &c.weekSlow} {
+	for _, level := range c.levels() {
 		*level += h.mean
 	}
 	c.windows.mean = [len(windowLengths)]float32{}

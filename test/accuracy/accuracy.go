@@ -14,6 +14,7 @@ type runner struct {
 	hunt    *series.Hunt
 	month   *series.Calendar
 	pattern *series.Pattern
+	change  *series.Change
 }
 
 func newRunner(p *series.Params) *runner {
@@ -33,6 +34,7 @@ func (r *runner) judge(x series.Sample) series.Verdict {
 		r.params.JudgePattern(&r.core, r.pattern, x, &v)
 	}
 	r.params.Learn(&r.core, r.season, x, &v)
+	r.weigh(x, &v)
 	r.look(x, &v)
 	if r.pattern != nil {
 		r.params.LearnPattern(r.pattern, &v)
@@ -40,6 +42,21 @@ func (r *runner) judge(x series.Sample) series.Verdict {
 		r.pattern = new(series.Pattern)
 	}
 	return v
+}
+
+// weigh weighs changes of the pattern.
+func (r *runner) weigh(x series.Sample, v *series.Verdict) {
+	if r.change == nil {
+		if !r.params.WantsChange(&r.core, r.season) {
+			return
+		}
+		r.change = new(series.Change)
+		r.params.InitChange(&r.core, r.season, r.change)
+	}
+	r.params.LearnChange(&r.core, r.season, r.change, x, v)
+	if r.change.Over() {
+		r.change = nil
+	}
 }
 
 // look looks for seasons.

@@ -19,11 +19,20 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-// TestChangesGuard: most level shifts are followed within 24 buckets, and tell no
+// TestChangesGuard: most changes are followed within 24 buckets; level shifts tell no
 // more than five records.
 func TestChangesGuard(t *testing.T) {
-	r := TryChange(Changes[0], 300_000, 20)
-	if r.Recovered < 0.85 || r.Quiet < 0.75 {
-		t.Errorf("level shifts: %v", r)
+	for _, c := range []struct {
+		change           Change
+		spanMs           int64
+		recovered, quiet float64
+	}{
+		{Changes[0], 300_000, 0.85, 0.75},
+		{Changes[1], 3_600_000, 0.8, 0.8},
+		{Changes[2], 3_600_000, 0.85, 0.85},
+	} {
+		if r := TryChange(c.change, c.spanMs, 20); r.Recovered < c.recovered || r.Quiet < c.quiet {
+			t.Errorf("%s, %d ms: %v", c.change.Name, c.spanMs, r)
+		}
 	}
 }

@@ -1,0 +1,63 @@
+package series
+
+import "math"
+
+// reshape makes the curve of a season that of an alternative, and returns what it
+// took from the curve and gave to the level, so that the curve keeps its mean.
+func (p *Params) reshape(c *Core, s *Season, g *Change, to alternative) (moved float64) {
+	f, lead := float64(to.factor), float64(to.lead)
+	moved = f*g.mean - g.mean
+	p.reshapeDay(s, f, lead, moved)
+	if s.on&seasonCycle != 0 {
+		s.anchor -= lead
+		lead = 0
+	}
+	p.reshapeWeek(s, f, lead)
+	level := to.level + moved - g.level
+	for i, x := range c.levels() {
+		*x = g.levels[i] + level
+	}
+	g.level += level
+	copy(c.err[shortExperts:], g.err[shortExperts:])
+	c.windows.mean = [len(windowLengths)]float32{}
+	c.longRun, c.shift = 0, shift{}
+	for _, x := range [...]*float64{&c.dayMean, &c.weekMean, &c.dayLast, &c.weekLast} {
+		*x += moved
+	}
+	return moved
+}
+
+// reshapeDay makes the daily curve factor times what it is lead later, less moved, and
+// takes the scatter of the hours and the jobs along.
+func (p *Params) reshapeDay(s *Season, factor, lead, moved float64) {
+	old := *s
+	for i := range p.daySlots {
+		from := placeAt((float64(i)+0.5)*p.daySlotSec+lead, day, p.daySlotSec, p.span, p.daySlots)
+		s.day[i] = float32(factor*old.dayAt(from) - moved)
+		s.dayVisit[i] = min(old.dayVisit[from.inside], keptVisits)
+	}
+	hours := int(math.Round(lead / hour))
+	for h := range s.scatter {
+		from := ((h+hours)%24 + 24) % 24
+		s.scatter[h], s.scatterB[h] = old.scatter[from], old.scatterB[from]
+	}
+	if p.jobs {
+		s.jobs.move(-int32(math.Round(lead/p.span)), int32(math.Round(p.bucketsADay)))
+	}
+}
+
+// reshapeWeek does the same with the curve of the week, or of the period in its place.
+func (p *Params) reshapeWeek(s *Season, factor, lead float64) {
+	slots, seconds, period := p.weekSlots, p.weekSlotSec, week
+	if s.on&seasonCycle != 0 {
+		slots, seconds = s.cycleSlots(p)
+		period = s.period
+	}
+	old := *s
+	for i := range slots {
+		from := placeAt((float64(i)+0.5)*seconds+lead, period, seconds, p.span, slots)
+		a, b := float64(old.week[from.lower]), float64(old.week[from.upper])
+		s.week[i] = float32(factor * (a + from.share*(b-a)))
+		s.setWeekVisits(i, old.weekVisits(from.inside))
+	}
+}
