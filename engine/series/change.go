@@ -68,8 +68,8 @@ const (
 	recentTrouble, calm = 12, 2
 	// tryLeast is how many values are needed, tryGain by how much a reading must win
 	// against that of before, tryLead against that of a moved level, and tryFit the
-	// mean square that it may leave.
-	tryLeast, tryGain, tryLead, tryFit = 4, 20, 2, 2.5
+	// mean square that it may leave, or tryPart of the whole.
+	tryLeast, tryGain, tryLead, tryFit, tryPart = 4, 20, 2, 2.5, 0.1
 	// lagCost and bothCost are what readings with a choice of offsets and with two
 	// numbers pay, as twice a logarithm of likelihood.
 	lagCost, bothCost = 6, 6
@@ -284,7 +284,7 @@ func (p *Params) best(c *Core, s *Season, g *Change) (h reading, ok bool) {
 	square, off := g.trough(least)
 	consider(reading{factor: 1, lead: (lagOf(least) + off) * p.lagStep(s), gain: (g.rr-square)/inflation - lagCost})
 	left := g.rr - h.gain*inflation
-	return h, h.gain >= tryGain && h.gain >= level/inflation+tryLead && left <= tryFit*math.Max(1, h.factor)*g.seen
+	return h, h.gain >= tryGain && h.gain >= level/inflation+tryLead && left <= math.Max(tryFit*math.Max(1, h.factor)*g.seen, tryPart*g.rr)
 }
 
 // trough is the least sum of squares around an offset, by a parabola, and how far, in

@@ -61,10 +61,10 @@ type Verdict struct {
 	// What predicts shortly uses these, see change.go.
 	dayShort, weekShort float64
 	// back is what the curve before a change would predict, if hasBack.
-	back    float64
-	hasBack bool
-	pattern patternVerdict
-	pred    [experts]float64
+	back           float64
+	hasBack, tried bool
+	pattern        patternVerdict
+	pred           [experts]float64
 	// What a job adds, which is judged and learned without, and its tolerance: see
 	// settle.go.
 	job, slack float64
@@ -179,7 +179,8 @@ func (p *Params) predictSeason(c *Core, s *Season, x Sample, v *Verdict) {
 		v.below, v.above = s.weekEdge(v.weekPlace)
 	}
 	v.dayShort, v.weekShort = p.shortCurves(s, at, v)
-	if v.hasBack = s.alt.mode == altBack; v.hasBack {
+	v.tried, v.hasBack = s.alt.mode == altTried, s.alt.mode == altBack
+	if v.hasBack {
 		v.back = p.other(s, at)
 	}
 	v.pred[expDayLast] = v.dayShort + c.dayLast
@@ -257,7 +258,7 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 		v.NoveltyScore = novelty / maxNovelty * 100
 	}
 	width := v.sigma
-	if fromLong && fresh > stillNews && v.Reportable() {
+	if fromLong && fresh > stillNews && !v.tried && c.shift.far < shiftSoon && v.Reportable() {
 		// What is unusual is the distance from the long run.
 		v.Typical, width = v.long, v.scale
 	}
