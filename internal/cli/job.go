@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -104,10 +105,10 @@ func guessFrom(in io.Reader, path string, o guess.Overrides) (*guess.Guess, erro
 		return nil, err
 	}
 	g, err := fromNext(r.Next, r, o)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	if err != nil && !strings.HasPrefix(err.Error(), path) {
+		err = fmt.Errorf("%s: %w", path, err) // Those of the reader have it.
 	}
-	return g, nil
+	return g, err
 }
 
 // fromNext guesses from records; what was made of their file is among the reasons.

@@ -51,19 +51,19 @@ func Rows(in io.Reader, out io.Writer, name string, o guess.Overrides, say Say) 
 	if err != nil {
 		return 0, err
 	}
-	begin, err := buffered.Peek(1 << 12)
-	if err != nil && !errors.Is(err, io.EOF) {
+	t := &table{name: name}
+	if t.in, err = tabular.OpenTable(buffered); err != nil {
 		return 0, fmt.Errorf("%s: %w", name, err)
 	}
-	comma := tabular.Delimiter(begin)
-	t := &table{name: name, in: csv.NewReader(buffered), comma: comma}
-	t.in.FieldsPerRecord, t.in.Comma, t.in.LazyQuotes = -1, comma, comma != ','
 	if err := t.open(o, say); err != nil {
 		return 0, err
 	}
 	w := bufio.NewWriterSize(out, 1<<16)
+	if _, err := w.Write(t.in.Preamble); err != nil {
+		return 0, err
+	}
 	csvOut := csv.NewWriter(w)
-	csvOut.Comma = comma
+	csvOut.Comma = t.in.Comma
 	if err := csvOut.Write(append(slices.Clone(t.header), scoreColumn, noveltyColumn)); err != nil {
 		return 0, err
 	}
@@ -147,8 +147,7 @@ func unit(score float64) string { return strconv.FormatFloat(score/100, 'f', 8, 
 // table is a CSV file with what was made of its columns.
 type table struct {
 	name    string
-	in      *csv.Reader
-	comma   rune
+	in      *tabular.Table
 	shape   *tabular.Shape
 	header  []string   // as it is written
 	head    [][]string // rows that were looked at and not scored yet
@@ -203,10 +202,9 @@ func (t *table) open(o guess.Overrides, say Say) error {
 	if err := t.readHead(headRows); err != nil {
 		return err
 	}
-	if t.shape, err = tabular.NewShape(first, t.head, t.comma); err != nil {
-		return fmt.Errorf("%s: %w", t.name, err)
-	}
+	t.shape = tabular.NewShape(first, t.head, t.in.Comma)
 	t.header = slices.Clone(first)
+	t.shape.Notes = append(t.in.Notes(), t.shape.Notes...)
 	if t.shape.Headless {
 		t.header, t.head = slices.Clone(t.shape.Header[:t.shape.Width()]), append([][]string{first}, t.head...)
 	}

@@ -244,12 +244,13 @@ func (g *Guess) chooseTime(columns []*column, o Overrides) (map[int]int64, error
 		found = append(found, candidate{c, rank, format})
 	}
 	slices.SortStableFunc(found, func(a, b candidate) int { return cmp.Compare(a.rank, b.rank) })
-	best, bestFormat := (*column)(nil), ""
-	if len(found) > 0 {
-		best, bestFormat = found[0].c, found[0].format
+	if len(found) == 0 {
+		return nil, noTime(candidates)
 	}
-	if best == nil {
-		return nil, ErrNoTime
+	best, bestFormat := found[0].c, found[0].format
+	other := ""
+	if o.TimeFormat == "" {
+		bestFormat, other = likelier(best, bestFormat)
 	}
 	parse, err := ingest.TimeReader(bestFormat, time.Now())
 	if err != nil {
@@ -275,10 +276,44 @@ func (g *Guess) chooseTime(columns []*column, o Overrides) (map[int]int64, error
 		}
 		g.because("times are in %s, too: --time-field takes one of these instead", quoted(others))
 	}
-	if _, other := javatime.Guess(sampleTexts(best)...); other != nil && o.TimeFormat == "" {
-		g.because("day and month could be the other way round: if so, use --time-format %q", other.Pattern())
+	if other != "" {
+		g.because("day and month could be the other way round: if so, use --time-format %q", other)
 	}
 	return times, nil
+}
+
+// noTime says that none of the fields holds times, and of which one that would be
+// expected. Where one is, records are not given times that it contradicts.
+func noTime(columns []*column) error {
+	for _, c := range columns {
+		if slices.Contains(timeNames, strings.ToLower(c.name)) && len(c.texts) > 0 && c.numbers < len(c.texts) {
+			return fmt.Errorf("%q holds no times in a known format, its first value is %q; say with --time-format how to read it, or name another field with --time-field", c.name, wire.Clip(c.texts[0]))
+		}
+	}
+	return ErrNoTime
+}
+
+// likelier picks of two formats that exchange day and month the one by which the
+// times lie closer together, and returns the other as well, "" if there is none.
+func likelier(c *column, format string) (best, other string) {
+	first, second := javatime.Guess(sampleTexts(c)...)
+	if second == nil || first.Pattern() != format {
+		return format, ""
+	}
+	clock := javatime.Clock{Year: time.Now().Year()}
+	length := func(f *javatime.Format) int64 {
+		low, high := int64(math.MaxInt64), int64(math.MinInt64)
+		for _, text := range c.texts {
+			if ms, ok := f.Parse([]byte(text), &clock); ok {
+				low, high = min(low, ms), max(high, ms)
+			}
+		}
+		return high - low
+	}
+	if length(second) < length(first) {
+		first, second = second, first
+	}
+	return first.Pattern(), second.Pattern()
 }
 
 func (g *Guess) timeOf(parse func([]byte) (int64, bool), text string) int64 {
@@ -317,6 +352,9 @@ const (
 	latest   = 4_102_444_800
 )
 
+// digitsOfHours is a format whose times are also seconds since 1970, of the 2030s.
+const digitsOfHours = "yyyyMMddHH"
+
 // timeFormat guesses a column's time format, "" if it holds no times.
 func timeFormat(c *column) string {
 	if len(c.texts) == 0 {
@@ -328,7 +366,9 @@ func timeFormat(c *column) string {
 			v, _ := strconv.ParseFloat(text, 64) // It is a number, see above.
 			low, high = math.Min(low, v), math.Max(high, v)
 		}
-		switch {
+		switch f, _ := javatime.Guess(sampleTexts(c)...); {
+		case f != nil && f.Pattern() == digitsOfHours:
+			return digitsOfHours // It is not the 2030s yet.
 		case low >= earliest && high <= latest:
 			return "epoch"
 		case low >= earliest*1000 && high <= latest*1000:
@@ -369,11 +409,7 @@ func (g *Guess) chooseValue(columns []*column, o Overrides) error {
 			}
 		}
 	} else {
-		for _, c := range columns {
-			if c.name != g.TimeField && c.name != o.Split && c.name != o.By && c.name != o.Over && len(c.values) > 2 && measures(c) && timeFormat(c) == "" {
-				fields = append(fields, c.name)
-			}
-		}
+		fields = g.measured(columns, o)
 	}
 	switch {
 	case len(fields) == 0 && o.Function == "":
@@ -392,6 +428,29 @@ func (g *Guess) chooseValue(columns []*column, o Overrides) error {
 	}
 	g.explainWatched(o.Function, all)
 	return nil
+}
+
+// fewRecords are so few that the number of different values tells nothing.
+const fewRecords = 10
+
+// measured are the fields that hold measurements. Those that hold numbers and are
+// left out are told.
+func (g *Guess) measured(columns []*column, o Overrides) (fields []string) {
+	var flat []string
+	for _, c := range columns {
+		if c.name == g.TimeField || c.name == o.Split || c.name == o.By || c.name == o.Over || !measures(c) || timeFormat(c) != "" {
+			continue
+		}
+		if len(c.values) > 2 || g.Records < fewRecords {
+			fields = append(fields, c.name)
+		} else {
+			flat = append(flat, c.name)
+		}
+	}
+	if len(flat) > 0 {
+		g.because("left out, because there are two different numbers at most: %s (--field watches them nevertheless)", quoted(flat))
+	}
+	return fields
 }
 
 // functionFor is the function of a field: the given one, or what its name suggests.
@@ -564,10 +623,18 @@ func (g *Guess) chooseSpan(columns []*column, times map[int]int64, o Overrides) 
 		return
 	}
 	if regular && g.function() != "count" {
-		g.because("a series has a record every %s, so buckets are %s", wire.FormatDuration(gap), g.BucketSpan)
+		g.because("a series has a record every %s, so buckets are %s", wire.RoughDuration(rounded(gap)), g.BucketSpan)
 	} else {
 		g.because("a series has a record about every %s, so buckets of %s hold several", wire.RoughDuration(gap), g.BucketSpan)
 	}
+}
+
+// rounded is a gap for people: to the second where that does not matter.
+func rounded(gap time.Duration) time.Duration {
+	if gap < 10*time.Second {
+		return gap
+	}
+	return gap.Round(time.Second)
 }
 
 // usualGap is the median time between records of a series, and whether most

@@ -68,6 +68,15 @@ func TestFrom(t *testing.T) {
 		"newest first": {file: table("time,v\n", 300, func(i int, at time.Time) string {
 			return fmt.Sprintf("%d,%d\n", at.Unix()-int64(i)*120, i%7)
 		}), want: Guess{TimeField: "time", TimeFormat: "epoch", BucketSpan: "1m", Watched: []Watched{{"mean", "v", ""}}, Unsorted: true}},
+		"counters and flat fields": {file: table("n,time,v,flat\n", 300, func(i int, at time.Time) string {
+			return fmt.Sprintf("%d,%d,%d,0\n", 1000+i, at.Unix(), i%7)
+		}), want: Guess{TimeField: "time", TimeFormat: "epoch", BucketSpan: "1m", Watched: []Watched{{"mean", "v", ""}}}},
+		"hours as digits": {file: table("time,v\n", 300, func(i int, at time.Time) string {
+			return fmt.Sprintf("%s,%d\n", at.Add(time.Duration(i)*59*time.Minute).Format("2006010215"), i%7)
+		}), want: Guess{TimeField: "time", TimeFormat: "yyyyMMddHH", BucketSpan: "1h", Watched: []Watched{{"mean", "v", ""}}}},
+		"day first by its course": {file: table("time,v\n", 300, func(i int, at time.Time) string {
+			return fmt.Sprintf("%s,%d\n", time.Date(2024, 3, 1, i, 0, 0, 0, time.UTC).Format("2/1/2006 15:04"), i%7)
+		}), want: Guess{TimeField: "time", TimeFormat: "d/M/yyyy HH:mm", BucketSpan: "1h", Watched: []Watched{{"mean", "v", ""}}}},
 		"count asked for": {file: iso, o: Overrides{Function: "count"},
 			want: Guess{TimeField: "timestamp", TimeFormat: "yyyy-MM-dd HH:mm:ss", BucketSpan: "5m", Watched: []Watched{{"count", "", ""}}}},
 	} {
@@ -143,7 +152,8 @@ func TestFromRefuses(t *testing.T) {
 		`no field "host"`:      {file: file, o: Overrides{Split: "host"}},
 		"no record":            {file: "a,b\n"},
 		"can be read with":     {file: file, o: Overrides{TimeField: "time", TimeFormat: "yyyy-MM-dd HH:mm"}},
-		"needs a field":        {file: "time,h\n1700000000,a\n1700000060,b\n", o: Overrides{Function: "mean"}},
+		`"time" holds no times in a known format`: {file: "when,time,v\nx,soon,1\ny,later,2\n", o: Overrides{}},
+		"needs a field": {file: "time,h\n1700000000,a\n1700000060,b\n", o: Overrides{Function: "mean"}},
 	} {
 		if _, err := from(t, c.file, c.o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)

@@ -137,7 +137,30 @@ func numeric(c *column) bool {
 
 // measures reports whether a column holds measurements.
 func measures(c *column) bool {
-	return numeric(c) && !slices.Contains(codes, strings.ToLower(c.name)) && !looksLikeID(c)
+	return numeric(c) && !slices.Contains(codes, strings.ToLower(c.name)) && !looksLikeID(c) && !counts(c)
+}
+
+// fewCounted is from how many rows on a column can be told to count them.
+const fewCounted = 5
+
+// counts reports whether a column counts its rows: each number is the one before and
+// always the same more.
+func counts(c *column) bool {
+	if len(c.texts) < fewCounted || len(c.values) < len(c.texts) {
+		return false
+	}
+	before, step := math.NaN(), math.NaN()
+	for _, text := range c.texts {
+		v, err := strconv.ParseFloat(text, 64)
+		if err != nil || v != math.Trunc(v) || !math.IsNaN(step) && v-before != step {
+			return false
+		}
+		if !math.IsNaN(before) {
+			step = v - before
+		}
+		before = v
+	}
+	return true
 }
 
 // span takes the distance of a series' rows for the bucket span.

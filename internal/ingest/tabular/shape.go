@@ -2,9 +2,11 @@ package tabular
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"tidemark/internal/ingest/javatime"
 )
@@ -21,14 +23,16 @@ type Shape struct {
 	Notes []string
 
 	cells []func(string) string
-	// date and clock are columns that make a time together, -1 if none do.
-	date, clock int
+	// parts are columns that make a time together, if any do: a date and a time of
+	// day, or year, month, day and so on. join does it.
+	parts []int
+	join  func(parts []string) string
 }
 
 // NewShape looks at a table's first line and up to ShapeRows rows below it, whose
 // cells a delimiter separates.
-func NewShape(first []string, rows [][]string, comma rune) (*Shape, error) {
-	s := &Shape{date: -1, clock: -1}
+func NewShape(first []string, rows [][]string, comma rune) *Shape {
+	s := &Shape{}
 	if len(rows) > ShapeRows {
 		rows = rows[:ShapeRows]
 	}
@@ -39,36 +43,45 @@ func NewShape(first []string, rows [][]string, comma rune) (*Shape, error) {
 			s.Header = append(s.Header, fmt.Sprintf("column%d", i+1))
 		}
 		s.Notes = append(s.Notes, "the first line is a row, so the columns are named "+strings.Join(s.Header[:min(len(first), 3)], ", ")+map[bool]string{true: ", …"}[len(first) > 3])
-	} else if err := s.names(first); err != nil {
-		return nil, err
+	} else {
+		s.names(first)
 	}
 	s.cells = make([]func(string) string, len(s.Header))
 	for i := range s.Header {
 		s.cells[i] = numeral(cellsOf(rows, i), comma)
 	}
 	s.times(rows)
-	return s, nil
+	return s
 }
 
-// names takes the first line for the columns' names.
-func (s *Shape) names(first []string) error {
+// names takes the first line for the columns' names. A column without one is named by
+// its place, and one whose name is there already by its number.
+func (s *Shape) names(first []string) {
 	seen := map[string]bool{}
 	for i, name := range first {
 		name = strings.TrimSpace(strings.TrimPrefix(name, "\ufeff"))
-		if name == "" && i == len(first)-1 && i > 0 {
+		if i == 0 {
+			name = strings.TrimLeft(name, "# ") // A header line that is also a comment.
+		}
+		switch {
+		case name == "" && i == len(first)-1 && i > 0:
 			s.Header = append(s.Header, "") // A delimiter at the end of the line.
 			continue
-		}
-		if name == "" && i == 0 && len(first) > 1 {
+		case name == "" && i == 0 && len(first) > 1:
 			name = "row" // What data frames write above their index.
+		case name == "":
+			name = fmt.Sprintf("column%d", i+1)
+			s.Notes = append(s.Notes, fmt.Sprintf("column %d has no name and is called %q", i+1, name))
 		}
-		if name == "" || seen[name] {
-			return fmt.Errorf("column %d of the header line is %q, which is empty or there twice; the first line must name the columns", i+1, name)
+		if given := name; seen[given] {
+			for n := 2; seen[name]; n++ {
+				name = fmt.Sprintf("%s_%d", given, n)
+			}
+			s.Notes = append(s.Notes, fmt.Sprintf("column %d is named %q like another and is called %q", i+1, given, name))
 		}
 		seen[name] = true
 		s.Header = append(s.Header, name)
 	}
-	return nil
 }
 
 // isRow reports whether the first line looks like the rows below it rather than
@@ -126,7 +139,7 @@ func cellsOf(rows [][]string, column int) (cells []string) {
 // isMissing: what tools write where there is no value.
 func isMissing(cell string) bool {
 	switch cell {
-	case "", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL":
+	case "", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "null", "NULL", "None", "-", "--", "?":
 		return true
 	}
 	return false
@@ -183,7 +196,8 @@ func grouped(groups []string) bool {
 }
 
 // times makes times that a job can read of a table that has none: of a column of
-// dates, of one of dates and one of clock times, and of micro- and nanoseconds.
+// dates, of one of dates and one of clock times, of years, months and days apart, and
+// of micro- and nanoseconds.
 func (s *Shape) times(rows [][]string) {
 	date, clock := -1, -1
 	for i := range s.Header {
@@ -206,23 +220,118 @@ func (s *Shape) times(rows [][]string) {
 		}
 		if digits := fractionDigits(cells); digits > 0 {
 			s.cells[i] = func(cell string) string { return cell[:max(0, len(cell)-digits)] }
-			s.Notes = append(s.Notes, fmt.Sprintf("%q holds times finer than milliseconds, which are cut to them", s.Header[i]))
+			s.Notes = append(s.Notes, finer(s.Header[i]))
 			return
 		}
 		if s.cells[i] != nil && isEpoch(cells) {
 			return
 		}
+		if s.cells[i] != nil && isSheetDays(s.Header[i], cells) {
+			s.cells[i] = fromSheetDays
+			s.Notes = append(s.Notes, fmt.Sprintf("%q holds days since 1899-12-30, as spreadsheets have them", s.Header[i]))
+			return
+		}
+		if date < 0 && allMonths(cells) {
+			s.cells[i] = func(cell string) string { return cell + "-01 00:00:00" }
+			return
+		}
 	}
 	switch {
 	case date >= 0 && clock >= 0:
-		s.date, s.clock = date, clock
-		name := s.Header[date] + " " + s.Header[clock]
-		s.Header = append(s.Header, name)
-		s.cells = append(s.cells, nil)
-		s.Notes = append(s.Notes, fmt.Sprintf("%q and %q make the time together, as %q", s.Header[date], s.Header[clock], name))
+		s.combine([]int{date, clock}, func(parts []string) string { return parts[0] + " " + parts[1] })
 	case date >= 0:
 		s.cells[date] = func(cell string) string { return cell + " 00:00:00" }
+	default:
+		s.calendar(rows)
 	}
+}
+
+func finer(name string) string {
+	return fmt.Sprintf("%q holds times finer than milliseconds, which are cut to them", name)
+}
+
+// combine makes a column of times of several others.
+func (s *Shape) combine(parts []int, join func([]string) string) {
+	names, quoted := make([]string, len(parts)), make([]string, len(parts))
+	for i, p := range parts {
+		names[i], quoted[i] = s.Header[p], fmt.Sprintf("%q", s.Header[p])
+	}
+	last := len(parts) - 1
+	name := strings.Join(names, " ")
+	s.Notes = append(s.Notes, fmt.Sprintf("%s and %s make the time together, as %q", strings.Join(quoted[:last], ", "), quoted[last], name))
+	s.parts, s.join = parts, join
+	s.Header, s.cells = append(s.Header, name), append(s.cells, nil)
+}
+
+// calendar makes times of columns that are called year, month, day, hour and so on.
+func (s *Shape) calendar(rows [][]string) {
+	var parts []int
+	for _, unit := range []struct {
+		names     []string
+		low, high int
+	}{{[]string{"year", "yr", "yyyy"}, 1900, 2200}, {[]string{"month", "mon", "mm"}, 1, 12}, {[]string{"day", "dd", "day_of_month", "dayofmonth"}, 1, 31},
+		{[]string{"hour", "hr", "hh"}, 0, 24}, {[]string{"minute", "min"}, 0, 59}, {[]string{"second", "sec"}, 0, 60}} {
+		at := slices.IndexFunc(s.Header, func(name string) bool { return slices.Contains(unit.names, strings.ToLower(name)) })
+		if at < 0 || slices.ContainsFunc(cellsOf(rows, at), func(cell string) bool {
+			n, err := strconv.Atoi(cell)
+			return err != nil || n < unit.low || n > unit.high
+		}) {
+			break
+		}
+		parts = append(parts, at)
+	}
+	if len(parts) < 3 {
+		return
+	}
+	s.combine(parts, func(parts []string) string {
+		all := append(slices.Clone(parts), "0", "0", "0")
+		for i, p := range all {
+			if len(p) < 2 {
+				all[i] = "0" + p
+			}
+		}
+		return fmt.Sprintf("%s-%s-%s %s:%s:%s", all[0], all[1], all[2], all[3], all[4], all[5])
+	})
+}
+
+// Bounds between which a number is taken for days of a spreadsheet: 1954 and 2119.
+const earliestDay, latestDay = 20_000, 80_000
+
+// isSheetDays reports whether numbers are days since 1899-12-30, times of day among
+// them, under a name that says so.
+func isSheetDays(name string, cells []string) bool {
+	low := strings.ToLower(name)
+	if !strings.Contains(low, "time") && !strings.Contains(low, "date") {
+		return false
+	}
+	parts := false
+	for _, cell := range cells {
+		v, err := strconv.ParseFloat(cell, 64)
+		if err != nil || v < earliestDay || v > latestDay {
+			return false
+		}
+		parts = parts || v != math.Trunc(v)
+	}
+	return parts || strings.Contains(low, "date")
+}
+
+func fromSheetDays(cell string) string {
+	v, err := strconv.ParseFloat(cell, 64)
+	if err != nil || v < 0 || v > 10*latestDay {
+		return cell
+	}
+	seconds := time.Duration(math.Round(v*86400)) * time.Second
+	return time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC).Add(seconds).Format("2006-01-02 15:04:05")
+}
+
+// allMonths reports whether cells are months as in 2026-01.
+func allMonths(cells []string) bool {
+	for _, cell := range cells {
+		if _, err := time.Parse("2006-01", cell); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 func bytesOf(cells []string) [][]byte {
@@ -296,11 +405,8 @@ func isEpoch(cells []string) bool {
 // Row appends a row's cells to dst as the shape reads them, trimmed and empty where
 // there is no value.
 func (s *Shape) Row(dst, row []string) []string {
-	given := len(s.Header)
-	if s.date >= 0 {
-		given--
-	}
-	for i := range given {
+	from := len(dst)
+	for i := range s.Width() {
 		cell := ""
 		if i < len(row) {
 			cell = strings.TrimSpace(row[i])
@@ -313,21 +419,22 @@ func (s *Shape) Row(dst, row []string) []string {
 		}
 		dst = append(dst, cell)
 	}
-	if s.date >= 0 {
-		from := len(dst) - given
-		joined := ""
-		if date, clock := dst[from+s.date], dst[from+s.clock]; date != "" && clock != "" {
-			joined = date + " " + clock
-			dst[from+s.date], dst[from+s.clock] = "", "" // They are no values of their own.
-		}
-		dst = append(dst, joined)
+	if s.join == nil {
+		return dst
 	}
-	return dst
+	parts := make([]string, len(s.parts))
+	for i, p := range s.parts {
+		parts[i], dst[from+p] = dst[from+p], "" // They are no values of their own.
+	}
+	if slices.Contains(parts, "") {
+		return append(dst, "")
+	}
+	return append(dst, s.join(parts))
 }
 
 // Width is how many cells a row of the file may have.
 func (s *Shape) Width() int {
-	if s.date >= 0 {
+	if s.join != nil {
 		return len(s.Header) - 1
 	}
 	return len(s.Header)

@@ -3,12 +3,11 @@
 package tabular
 
 import (
+	"bufio"
 	"bytes"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -34,8 +33,8 @@ func Open(r io.Reader, name string) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	begin, err := b.Peek(sniffBytes)
-	if err != nil && !errors.Is(err, io.EOF) {
+	begin, err := beginning(b)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	begin = bytes.TrimLeft(begin, " \t\r\n")
@@ -50,15 +49,37 @@ func Open(r io.Reader, name string) (*Reader, error) {
 		}
 	}
 	if begin[0] == '{' || begin[0] == '[' {
-		out.format, out.next = "JSON", jsonRecords(b, name)
+		out.format = "JSON"
+		out.next, out.notes = cutTimes(jsonRecords(b, name))
 		return out, nil
 	}
-	shape, next, err := csvRecords(b, name, Delimiter(begin))
+	shape, next, err := csvRecords(b, name)
 	if err != nil {
 		return nil, err
 	}
 	out.format, out.notes, out.next = "CSV", shape.Notes, next
 	return out, nil
+}
+
+// sniffLines is how many lines tell what a file is: more of a stream that pauses are
+// not waited for.
+const sniffLines = 20
+
+// beginning is what a file begins with: as much as is looked at, or as is there of a
+// stream once it has some lines.
+func beginning(b *bufio.Reader) ([]byte, error) {
+	for n := 1; ; n = b.Buffered() + 1 {
+		begin, err := b.Peek(min(n, sniffBytes))
+		if err == nil && len(begin) < sniffBytes {
+			begin, err = b.Peek(b.Buffered())
+		}
+		if err != nil && !errors.Is(err, io.EOF) || len(begin) == sniffBytes {
+			return begin, err
+		}
+		if err != nil || bytes.Count(begin, []byte{'\n'}) >= sniffLines {
+			return begin, nil
+		}
+	}
 }
 
 // Format is CSV, JSON or log.
@@ -68,57 +89,20 @@ func (r *Reader) Format() string { return r.format }
 // until the next call; io.EOF at the end.
 func (r *Reader) Next() ([]byte, error) { return r.next() }
 
-// delimiters are what separates cells, in the order in which ties are decided.
-const delimiters = ",;\t|"
-
-// Delimiter is what separates the cells of a table that begins so: the candidate
-// that its first line has most of, outside quotes; a space between numbers.
-func Delimiter(begin []byte) rune {
-	line, _, _ := bytes.Cut(begin, []byte{'\n'})
-	counts := map[byte]int{}
-	quoted := false
-	for _, c := range line {
-		if c == '"' {
-			quoted = !quoted
-		} else if !quoted {
-			counts[c]++
-		}
-	}
-	best := delimiters[0]
-	for i := range len(delimiters) {
-		if d := delimiters[i]; counts[d] > counts[best] {
-			best = d
-		}
-	}
-	if counts[best] == 0 && allNumbers(strings.Split(strings.TrimSpace(string(line)), " ")) {
-		return ' '
-	}
-	return rune(best)
-}
-
-func allNumbers(cells []string) bool {
-	for _, cell := range cells {
-		if _, err := strconv.ParseFloat(cell, 64); err != nil {
-			return false
-		}
-	}
-	return len(cells) > 1
-}
-
 // csvRecords reads a line of names, if there is one, and rows. Cells that are JSON
 // numbers stay numbers; empty ones are left out.
-func csvRecords(b io.Reader, name string, comma rune) (*Shape, func() ([]byte, error), error) {
-	r := csv.NewReader(b)
-	r.Comma, r.FieldsPerRecord, r.LazyQuotes = comma, -1, comma != ','
-	first, err := r.Read()
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: the header line cannot be read: %w", name, err)
-	}
-	ahead := &lookahead{r: r}
-	shape, err := NewShape(first, ahead.look(ShapeRows), comma)
+func csvRecords(b *bufio.Reader, name string) (*Shape, func() ([]byte, error), error) {
+	t, err := OpenTable(b)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	}
+	first, err := t.Read()
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: the header line cannot be read: %w", name, err)
+	}
+	ahead := &lookahead{t: t}
+	shape := NewShape(first, ahead.look(ShapeRows), t.Comma)
+	shape.Notes = append(t.Notes(), shape.Notes...)
 	if shape.Headless {
 		ahead.rows, ahead.lines = append([][]string{first}, ahead.rows...), append([]int{1}, ahead.lines...)
 	}
@@ -131,7 +115,7 @@ func csvRecords(b io.Reader, name string, comma rune) (*Shape, func() ([]byte, e
 			return nil, nil, fmt.Errorf("%s: column %d of the header line: %w", name, i+1, err)
 		}
 	}
-	r.ReuseRecord = true
+	t.Reuse()
 	var line []byte
 	var cells []string
 	return shape, func() ([]byte, error) {
@@ -143,7 +127,7 @@ func csvRecords(b io.Reader, name string, comma rune) (*Shape, func() ([]byte, e
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		if len(row) > shape.Width() {
-			return nil, fmt.Errorf("%s, line %d: %d cells, but the header line has %d; quote cells that contain %q", name, at, len(row), shape.Width(), comma)
+			return nil, fmt.Errorf("%s, line %d: %d cells, but the header line has %d; quote cells that contain %q", name, at, len(row), shape.Width(), t.Comma)
 		}
 		cells = shape.Row(cells[:0], row)
 		line = append(line[:0], '{')
@@ -155,11 +139,7 @@ func csvRecords(b io.Reader, name string, comma rune) (*Shape, func() ([]byte, e
 				line = append(line, ',')
 			}
 			line = append(append(line, keys[i]...), ':')
-			if isNumber(cell) {
-				line = append(line, cell...)
-			} else if line, err = jsontext.AppendQuote(line, strings.ToValidUTF8(cell, "\uFFFD")); err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
-			}
+			line = appendText(line, cell)
 		}
 		return append(line, '}'), nil
 	}, nil
@@ -167,7 +147,7 @@ func csvRecords(b io.Reader, name string, comma rune) (*Shape, func() ([]byte, e
 
 // lookahead gives the rows that were looked at and then those behind them.
 type lookahead struct {
-	r     *csv.Reader
+	t     *Table
 	rows  [][]string
 	lines []int
 	err   error // what ended the look
@@ -177,9 +157,8 @@ type lookahead struct {
 func (l *lookahead) look(n int) [][]string {
 	for len(l.rows) < n && l.err == nil {
 		var row []string
-		if row, l.err = l.r.Read(); l.err == nil {
-			at, _ := l.r.FieldPos(0)
-			l.rows, l.lines = append(l.rows, row), append(l.lines, at)
+		if row, l.err = l.t.Read(); l.err == nil {
+			l.rows, l.lines = append(l.rows, row), append(l.lines, l.t.Line())
 		}
 	}
 	return l.rows
@@ -195,8 +174,8 @@ func (l *lookahead) next() (row []string, line int, err error) {
 	if err, l.err = l.err, nil; err != nil {
 		return nil, 0, err
 	}
-	if row, err = l.r.Read(); err == nil {
-		line, _ = l.r.FieldPos(0)
+	if row, err = l.t.Read(); err == nil {
+		line = l.t.Line()
 	}
 	return row, line, err
 }
@@ -241,6 +220,90 @@ func jsonRecords(b io.Reader, name string) func() ([]byte, error) {
 		return line, nil
 	}
 	return next
+}
+
+// cutTimes cuts times in micro- and nanoseconds to milliseconds, which is what a job
+// can read, where the first records have such under a name that says so.
+func cutTimes(next func() ([]byte, error)) (func() ([]byte, error), []string) {
+	var ahead [][]byte
+	var end error
+	for len(ahead) < ShapeRows && end == nil {
+		var line []byte
+		if line, end = next(); end == nil {
+			ahead = append(ahead, bytes.Clone(line))
+		}
+	}
+	field, digits := fineTime(ahead)
+	var notes []string
+	if digits > 0 {
+		notes = []string{finer(field)}
+	}
+	key := append(appendText(nil, field), ':')
+	var out []byte
+	return func() ([]byte, error) {
+		var line []byte
+		switch {
+		case len(ahead) > 0:
+			line, ahead = ahead[0], ahead[1:]
+		case end != nil:
+			err := end
+			end = io.EOF
+			return nil, err
+		default:
+			var err error
+			if line, err = next(); err != nil {
+				return nil, err
+			}
+		}
+		if digits == 0 {
+			return line, nil
+		}
+		out = cutNumber(out[:0], line, key, digits)
+		return out, nil
+	}, notes
+}
+
+// fineTime is the field that holds times finer than milliseconds, and by how many
+// digits.
+func fineTime(lines [][]byte) (field string, digits int) {
+	values := map[string][]string{}
+	var names []string
+	for _, line := range lines {
+		for _, f := range Fields(line) {
+			if values[f.Name] == nil {
+				names = append(names, f.Name)
+			}
+			values[f.Name] = append(values[f.Name], f.Text)
+		}
+	}
+	for _, name := range names {
+		low := strings.ToLower(name)
+		if !strings.Contains(low, "time") && !strings.Contains(low, "date") && low != "ts" && low != "t" {
+			continue
+		}
+		if digits := fractionDigits(values[name]); digits > 0 {
+			return name[strings.LastIndexByte(name, '.')+1:], digits
+		}
+	}
+	return "", 0
+}
+
+// cutNumber appends a line to dst without the last digits of the number behind a key.
+func cutNumber(dst, line, key []byte, digits int) []byte {
+	at := bytes.Index(line, key)
+	if at < 0 {
+		return append(dst, line...)
+	}
+	from := at + len(key)
+	if from < len(line) && line[from] == '"' {
+		from++
+	}
+	end := from
+	for end < len(line) && line[end] >= '0' && line[end] <= '9' {
+		end++
+	}
+	dst = append(dst, line[:max(from, end-digits)]...)
+	return append(dst, line[end:]...)
 }
 
 // Field is one member of a record.
