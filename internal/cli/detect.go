@@ -200,6 +200,10 @@ func (f *detectFlags) sumUp(errs io.Writer, run *detect.Run, printed int, took t
 		fmt.Fprintf(errs, "; %s came too late: --sort takes them in", feed.Thousands(run.OutOfOrder))
 	}
 	fmt.Fprintln(errs)
+	_, length := run.Extent()
+	if need := warmUp(run.Span()); printed == 0 && length < need {
+		fmt.Fprintf(errs, "The data spans %s; nothing is reported before %s of a series have been seen.\n", wire.RoughDuration(length), wire.RoughDuration(need))
+	}
 }
 
 // count writes how many there are of something.

@@ -33,6 +33,9 @@ const (
 	warmUpTime    = 150 * time.Minute
 )
 
+// warmUp is how much data of a series is needed before anything is reported.
+func warmUp(span time.Duration) time.Duration { return max(warmUpTime, warmUpBuckets*span) }
+
 func explain(ctx context.Context, c *client.Client, id string, out io.Writer) error {
 	j, err := oneJob(ctx, c, id)
 	if err != nil {
@@ -99,7 +102,7 @@ func explainTime(ctx context.Context, c *client.Client, j *wire.Job, s *wire.Job
 	fmt.Fprintf(out, "  Results are final up to %s. The bucket after that is filling: it ends when a record after %s comes,\n    or with 'tidemark job flush %s --advance-time ...'.\n",
 		end.Format("2006-01-02 15:04:05 UTC"), end.Add(span).Format("15:04:05"), j.JobID)
 	if first := s.DataCounts.EarliestRecordTimestamp; first != nil {
-		need := max(warmUpTime, warmUpBuckets*span)
+		need := warmUp(span)
 		if left := need - end.Sub(first.Time()); left > 0 {
 			fmt.Fprintf(out, "  It is still warming up: nothing is reported for another %s of data.\n", wire.RoughDuration(left))
 		}

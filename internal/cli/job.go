@@ -94,7 +94,23 @@ func openFile(in io.Reader, path string) (io.ReadCloser, error) {
 	return f, nil
 }
 
+// guessFrom guesses from a file. Where its records are not in order, those that come
+// first in time tell how far apart they are.
 func guessFrom(in io.Reader, path string, o guess.Overrides) (*guess.Guess, error) {
+	g, err := guessOf(in, path, o, nil)
+	if err != nil || !g.Unsorted || path == "-" {
+		return g, err
+	}
+	sorted, err := guessOf(in, path, o, g)
+	if err == nil {
+		sorted.Unsorted = true
+	}
+	return sorted, err
+}
+
+// guessOf guesses from the first records of a file, or, if it is known where their
+// times are, from those that come first in time.
+func guessOf(in io.Reader, path string, o guess.Overrides, known *guess.Guess) (*guess.Guess, error) {
 	f, err := openFile(in, path)
 	if err != nil {
 		return nil, err
@@ -104,7 +120,14 @@ func guessFrom(in io.Reader, path string, o guess.Overrides) (*guess.Guess, erro
 	if err != nil {
 		return nil, err
 	}
-	g, err := fromNext(r.Next, r, o)
+	s := feed.Source{Next: r.Next}
+	if known != nil {
+		err = sortSource(&wire.DataDescription{TimeField: known.TimeField, TimeFormat: known.TimeFormat}, &s)
+	}
+	var g *guess.Guess
+	if err == nil {
+		g, err = fromNext(s.Next, r, o)
+	}
 	if err != nil && !strings.HasPrefix(err.Error(), path) {
 		err = fmt.Errorf("%s: %w", path, err) // Those of the reader have it.
 	}

@@ -167,6 +167,9 @@ func Records(job *wire.Job, b *result.Bucket) ([]Found, error) {
 	return list, nil
 }
 
+// Span is the length of the job's buckets.
+func (r *Run) Span() time.Duration { return time.Duration(r.spec.BucketSpanMs) * time.Millisecond }
+
 // Extent is how many series there were and the time from the first record to the
 // last.
 func (r *Run) Extent() (series int, length time.Duration) {

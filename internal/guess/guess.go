@@ -619,13 +619,15 @@ func (g *Guess) chooseSpan(columns []*column, times map[int]int64, o Overrides) 
 	}
 	g.BucketSpan = wire.FormatDuration(span)
 	if g.Messages != "" {
-		g.because("a message comes about every %s, so buckets are %s", wire.RoughDuration(gap), g.BucketSpan)
+		g.because("a message comes about every %s, so buckets are %s", wire.RoughDuration(rounded(gap)), g.BucketSpan)
 		return
 	}
 	if regular && g.function() != "count" {
 		g.because("a series has a record every %s, so buckets are %s", wire.RoughDuration(rounded(gap)), g.BucketSpan)
+	} else if gap > span {
+		g.because("a series has a record about every %s; buckets are %s, the longest that is chosen by itself", wire.RoughDuration(rounded(gap)), g.BucketSpan)
 	} else {
-		g.because("a series has a record about every %s, so buckets of %s hold several", wire.RoughDuration(gap), g.BucketSpan)
+		g.because("a series has a record about every %s, so buckets of %s hold several", wire.RoughDuration(rounded(gap)), g.BucketSpan)
 	}
 }
 

@@ -227,6 +227,21 @@ var shapes = map[string]func(io.Writer){
 		slices.Reverse(lines)
 		fmt.Fprint(w, strings.Join(lines, ""))
 	},
+	"shuffled": func(w io.Writer) {
+		fmt.Fprint(w, "time,host,cpu\n")
+		var lines []string
+		for at, row := range points(2500) {
+			for host, v := range row {
+				lines = append(lines, fmt.Sprintf("%d,web-%d,%.2f\n", at.Unix(), host, v))
+			}
+		}
+		rand.New(rand.NewPCG(8, 8)).Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
+		fmt.Fprint(w, strings.Join(lines, ""))
+	},
+	"titled": func(w io.Writer) {
+		fmt.Fprint(w, "# exported by hand\nLoad of the week\n\ntime,load,load,\n")
+		one(w, func(_ int, at time.Time, v float64) string { return fmt.Sprintf("%d,%.2f,%.2f,-\n", at.Unix(), v, v/2) })
+	},
 	"two-columns": func(w io.Writer) {
 		fmt.Fprint(w, "date,time,cpu\n")
 		one(w, func(_ int, at time.Time, v float64) string {
