@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"tidemark/client"
-	"tidemark/internal/match"
 	"tidemark/wire"
 )
 
@@ -28,8 +27,6 @@ type found struct {
 	at  wire.Millis
 	row []string
 	doc any
-	// series are the names and values that --series looks at.
-	series []string
 }
 
 // page is a page of results with its head and the number of all.
@@ -40,7 +37,9 @@ type page struct {
 	all   any
 }
 
-type fetcher func(ctx context.Context, c *client.Client, job string, q client.Query) (*page, error)
+// fetcher reads the results of a job that a query chooses, and of these, if series
+// are named, only theirs.
+type fetcher func(ctx context.Context, c *client.Client, job string, q client.Query, series []string) (*page, error)
 
 // resultFlags are the flags of results.
 type resultFlags struct {
@@ -76,6 +75,11 @@ func newResultsOf(kind, what string, fetch fetcher) *cobra.Command {
 	}
 	f.score = map[string]string{"records": "record_score", "buckets": "anomaly_score", "influencers": "influencer_score"}[kind]
 	cmd.RunE = connect(func(cmd *cobra.Command, c *client.Client, args []string) error {
+		for _, s := range f.series {
+			if name, _, ok := strings.Cut(s, "="); !ok || name == "" {
+				return usageError{fmt.Errorf("--series %q must be FIELD=VALUE", s)}
+			}
+		}
 		if f.follow {
 			return f.tail(cmd, c, *form, args[0], fetch)
 		}
@@ -90,7 +94,7 @@ func newResultsOf(kind, what string, fetch fetcher) *cobra.Command {
 		if err := form.show(cmd.OutOrStdout(), p.all, "nothing with a score of "+number(f.q.MinScore)+" and more", p.head, rows); err != nil {
 			return err
 		}
-		if left := p.count - int64(len(p.list)); left > 0 && len(f.series) == 0 && *form == "table" {
+		if left := p.count - int64(len(p.list)); left > 0 && *form == "table" {
 			fmt.Fprintf(cmd.ErrOrStderr(), "%d more; --size shows them\n", left)
 		}
 		return nil
@@ -105,37 +109,7 @@ func (f *resultFlags) read(ctx context.Context, c *client.Client, job string, fe
 	if f.byTime {
 		q.Sort, q.Desc = "timestamp", new(false)
 	}
-	if len(f.series) == 0 {
-		return fetch(ctx, c, job, q)
-	}
-	// The API cannot choose by series: everything is read, and the rest let go.
-	q.Size = new(wire.MaxPage)
-	p, err := fetch(ctx, c, job, q)
-	if err != nil {
-		return nil, err
-	}
-	docs := []any{}
-	kept := p.list[:0]
-	for _, x := range p.list {
-		if f.wants(&x) && len(kept) < f.size {
-			kept, docs = append(kept, x), append(docs, x.doc)
-		}
-	}
-	p.list, p.all = kept, map[string]any{"count": len(docs), "results": docs}
-	return p, nil
-}
-
-func (f *resultFlags) wants(x *found) bool {
-	for _, want := range f.series {
-		ok := false
-		for _, have := range x.series {
-			ok = ok || match.Pattern(want, have)
-		}
-		if !ok {
-			return false
-		}
-	}
-	return true
+	return fetch(ctx, c, job, q, f.series)
 }
 
 // tail prints results in order of time, and goes on with new ones.
@@ -145,15 +119,12 @@ func (f *resultFlags) tail(cmd *cobra.Command, c *client.Client, form form, job 
 	ctx, out := cmd.Context(), cmd.OutOrStdout()
 	var width []int
 	for {
-		p, err := fetch(ctx, c, job, q)
+		p, err := fetch(ctx, c, job, q, f.series)
 		if err != nil {
 			return ended(ctx, err)
 		}
-		for _, x := range p.list {
+		for _, x := range whole(p) {
 			q.Start = x.at.Time().Add(time.Millisecond)
-			if !f.wants(&x) {
-				continue
-			}
 			if form == "json" {
 				raw, err := json.Marshal(x.doc)
 				if err == nil {
@@ -178,6 +149,19 @@ func (f *resultFlags) tail(cmd *cobra.Command, c *client.Client, form form, job 
 		case <-time.After(f.interval):
 		}
 	}
+}
+
+// whole are the results of a page without those of its last bucket, if that may go on
+// behind the page.
+func whole(p *page) []found {
+	n := len(p.list)
+	if p.count <= int64(n) || n == 0 || p.list[0].at == p.list[n-1].at {
+		return p.list
+	}
+	for p.list[n-1].at == p.list[len(p.list)-1].at {
+		n--
+	}
+	return p.list[:n]
 }
 
 // ended is nil if the user has ended the command.
@@ -210,8 +194,14 @@ func printRow(out interface{ Write([]byte) (int, error) }, row []string, width [
 // score writes a score for people.
 func score(v float64) string { return strconv.FormatFloat(v, 'f', 0, 64) }
 
-func fetchRecords(ctx context.Context, c *client.Client, job string, q client.Query) (*page, error) {
-	list, err := c.GetRecords(ctx, client.GetRecordsRequest{JobID: job, Query: q})
+func fetchRecords(ctx context.Context, c *client.Client, job string, q client.Query, series []string) (*page, error) {
+	list := &wire.RecordList{}
+	var err error
+	if len(series) == 0 {
+		list, err = c.GetRecords(ctx, client.GetRecordsRequest{JobID: job, Query: q})
+	} else {
+		list.Records, list.Count, err = search[wire.Record](ctx, c, job, "record", "record_score", q, recordSeries, series)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -219,26 +209,12 @@ func fetchRecords(ctx context.Context, c *client.Client, job string, q client.Qu
 	message := messages(ctx, c, job)
 	for i := range list.Records {
 		r := &list.Records[i]
-		p.list = append(p.list, found{r.Timestamp, []string{score(r.RecordScore), utc(r.Timestamp), clean(sentence(r, message))}, r, splits(r)})
+		p.list = append(p.list, found{r.Timestamp, []string{score(r.RecordScore), utc(r.Timestamp), clean(sentence(r, message))}, r})
 	}
 	return p, nil
 }
 
-// splits name the series of a record.
-func splits(r *wire.Record) []string {
-	var parts []string
-	for _, s := range []struct {
-		name  string
-		value *string
-	}{{r.PartitionFieldName, r.PartitionFieldValue}, {r.ByFieldName, r.ByFieldValue}, {r.OverFieldName, r.OverFieldValue}} {
-		if s.value != nil {
-			parts = append(parts, s.name+"="+*s.value)
-		}
-	}
-	return parts
-}
-
-func fetchBuckets(ctx context.Context, c *client.Client, job string, q client.Query) (*page, error) {
+func fetchBuckets(ctx context.Context, c *client.Client, job string, q client.Query, _ []string) (*page, error) {
 	list, err := c.GetBuckets(ctx, client.GetBucketsRequest{JobID: job, Query: q})
 	if err != nil {
 		return nil, err
@@ -250,21 +226,26 @@ func fetchBuckets(ctx context.Context, c *client.Client, job string, q client.Qu
 		if b.IsInterim {
 			state = "filling"
 		}
-		p.list = append(p.list, found{b.Timestamp, []string{score(b.AnomalyScore), utc(b.Timestamp), fmt.Sprint(b.EventCount), state}, b, nil})
+		p.list = append(p.list, found{b.Timestamp, []string{score(b.AnomalyScore), utc(b.Timestamp), fmt.Sprint(b.EventCount), state}, b})
 	}
 	return p, nil
 }
 
-func fetchInfluencers(ctx context.Context, c *client.Client, job string, q client.Query) (*page, error) {
-	list, err := c.GetInfluencers(ctx, client.GetInfluencersRequest{JobID: job, Query: q})
+func fetchInfluencers(ctx context.Context, c *client.Client, job string, q client.Query, series []string) (*page, error) {
+	list := &wire.InfluencerList{}
+	var err error
+	if len(series) == 0 {
+		list, err = c.GetInfluencers(ctx, client.GetInfluencersRequest{JobID: job, Query: q})
+	} else {
+		list.Influencers, list.Count, err = search[wire.Influencer](ctx, c, job, "influencer", "influencer_score", q, influencerSeries, series)
+	}
 	if err != nil {
 		return nil, err
 	}
 	p := &page{head: []string{"SCORE", "TIME (UTC)", "FIELD", "VALUE"}, count: list.Count, all: list}
 	for i := range list.Influencers {
 		f := &list.Influencers[i]
-		p.list = append(p.list, found{f.Timestamp, []string{score(f.InfluencerScore), utc(f.Timestamp), clean(f.InfluencerFieldName), clean(f.InfluencerFieldValue)}, f,
-			[]string{f.InfluencerFieldName + "=" + f.InfluencerFieldValue}})
+		p.list = append(p.list, found{f.Timestamp, []string{score(f.InfluencerScore), utc(f.Timestamp), clean(f.InfluencerFieldName), clean(f.InfluencerFieldValue)}, f})
 	}
 	return p, nil
 }
