@@ -182,6 +182,9 @@ type PreviewDatafeedRequest struct {
 	// it names if Job is nil.
 	Datafeed *wire.DatafeedConfig
 	Job      *wire.Job
+	// Raw is the body with datafeed_config and job_config as JSON, instead of Datafeed
+	// and Job.
+	Raw []byte
 	// Start and End bound the time; the zero time leaves one out.
 	Start, End time.Time
 }
@@ -191,10 +194,14 @@ func (c *Client) PreviewDatafeed(ctx context.Context, r PreviewDatafeedRequest) 
 	q := c.datafeeds("preview", r.DatafeedID, http.MethodGet, "_preview")
 	if r.DatafeedID == "" {
 		q.method = http.MethodPost
-		if r.Datafeed == nil {
+		switch {
+		case r.Raw != nil:
+			q.raw("Raw", r.Raw)
+		case r.Datafeed == nil:
 			q.need("DatafeedID", "")
+		default:
+			q.encode(&wire.PreviewRequest{Datafeed: r.Datafeed, Job: r.Job})
 		}
-		q.encode(&wire.PreviewRequest{Datafeed: r.Datafeed, Job: r.Job})
 	}
 	return send[[]jsontext.Value](ctx, c, q.time("start", "Start", r.Start).time("end", "End", r.End))
 }

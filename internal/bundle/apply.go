@@ -1,12 +1,15 @@
 package bundle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -63,35 +66,50 @@ func Plan(c *client.Client, have, want *Set, keep bool) []*Change {
 }
 
 // Check asks the server, changing nothing, whether it would take the jobs and
-// datafeeds that are to be made, and notes what it would refuse.
+// datafeeds that are to be made and the datafeeds that are to change, and notes what
+// it would refuse.
 func Check(ctx context.Context, c *client.Client, have, want *Set, changes []*Change) error {
+	refused := map[string]bool{} // jobs
 	for _, x := range changes {
-		if x.Action != Create || x.Kind != Job && x.Kind != Datafeed {
-			continue
-		}
-		r := want.Find(x.Kind, x.ID)
-		if x.Kind == Datafeed {
-			if err := checkDatafeed(want, r); err != nil {
-				x.Refuse(err)
+		var err error
+		switch r := want.Find(x.Kind, x.ID); {
+		case x.Kind == Job && x.Action == Create:
+			err = checkJob(ctx, c, have, want, x, r)
+			refused[x.ID] = x.Action == Refused
+		case x.Kind == Datafeed && (x.Action == Create || x.Action == Update):
+			if job := r.text("job_id"); refused[job] {
+				_, err := document.ParseDatafeed([]byte(text(r.Config)), r.ID)
+				x.Refuse(cmp.Or(err, fmt.Errorf("its job [%s] is refused", job)))
+				continue
 			}
-			continue
+			err = checkDatafeed(ctx, c, have, want, x, r)
 		}
-		if err := checkFilters(have, want, r); err != nil {
-			x.Refuse(err)
-			continue
-		}
-		config := mapClone(r.Config)
-		config["job_id"] = r.ID
-		_, err := c.ValidateJob(ctx, client.ValidateJobRequest{Job: wire.Job{JobID: r.ID}, Raw: []byte(text(config))})
-		var refused *client.Error
-		switch {
-		case errors.As(err, &refused):
-			x.Refuse(err)
-		case err != nil:
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func checkJob(ctx context.Context, c *client.Client, have, want *Set, x *Change, r *Resource) error {
+	if err := checkFilters(have, want, r); err != nil {
+		x.Refuse(err)
+		return nil
+	}
+	config := mapClone(r.Config)
+	config["job_id"] = r.ID
+	_, err := c.ValidateJob(ctx, client.ValidateJobRequest{Job: wire.Job{JobID: r.ID}, Raw: []byte(text(config))})
+	if isRefusal(err) {
+		x.Refuse(err)
+		return nil
+	}
+	return err
+}
+
+// isRefusal reports whether a server has answered that it does not want to.
+func isRefusal(err error) bool {
+	var refused *client.Error
+	return errors.As(err, &refused)
 }
 
 // checkFilters wants the filters that a job's rules name.
@@ -106,22 +124,54 @@ func checkFilters(have, want *Set, r *Resource) error {
 	return nil
 }
 
-// checkDatafeed reads a datafeed as a server would.
-func checkDatafeed(want *Set, r *Resource) error {
-	f, err := document.ParseDatafeed([]byte(text(r.Config)), r.ID)
-	if err != nil {
+// checkDatafeed lets the server preview a datafeed of no time: it reads the
+// configuration and asks what is to be searched. A source that does not answer, or
+// where there is nothing yet, is noted and no reason to refuse.
+func checkDatafeed(ctx context.Context, c *client.Client, have, want *Set, x *Change, r *Resource) error {
+	config := map[string]any{}
+	if old := have.Find(Datafeed, r.ID); old != nil {
+		config = mapClone(old.Config)
+	}
+	maps.Copy(config, mapClone(r.Config))
+	config["datafeed_id"] = r.ID
+	body := map[string]any{"datafeed_config": config}
+	job := r.text("job_id")
+	switch wanted := want.Find(Job, job); {
+	case wanted != nil && have.Find(Job, job) == nil:
+		body["job_config"] = mapClone(wanted.Config)
+		body["job_config"].(map[string]any)["job_id"] = job
+	case have.Find(Job, job) == nil:
+		x.Refuse(fmt.Errorf("its job [%s] is neither on the server nor here", job))
+		return nil
+	}
+	_, err := c.PreviewDatafeed(ctx, client.PreviewDatafeedRequest{Raw: []byte(text(body)), Start: longAgo, End: longAgo.Add(time.Millisecond)})
+	var refused *client.Error
+	switch {
+	case err == nil:
+	case errors.As(err, &refused) && refused.Status == http.StatusBadRequest && !strings.Contains(refused.Reason, unsearchable):
+		x.Refuse(err)
+	case isRefusal(err):
+		x.Notes = append(x.Notes, "its source cannot be searched at present: "+because(refused.Reason))
+	default:
 		return err
 	}
-	job := want.Find(Job, f.JobID)
-	if job == nil {
-		return nil // The server has it, or refuses the datafeed.
-	}
-	j, err := document.ParseJob([]byte(text(job.Config)), job.ID, wire.Version)
-	if err != nil {
-		return fmt.Errorf("its job is refused: %w", err)
-	}
-	return document.FinishDatafeed(f, j)
+	return nil
 }
+
+// because is the last part of a reason.
+func because(reason string) string {
+	if _, why, ok := strings.Cut(reason, " because "); ok {
+		return why
+	}
+	return reason
+}
+
+// unsearchable is what servers say of a datafeed that is well-formed and has a source
+// that does not answer.
+const unsearchable = "cannot retrieve data"
+
+// longAgo is a time from which there is nothing to be found.
+var longAgo = time.UnixMilli(1)
 
 // Do makes the changes, in order. What the server refuses is noted, and what depends
 // on it will be refused too; the rest goes on.

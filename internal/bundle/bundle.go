@@ -45,7 +45,18 @@ func (r *Resource) text(name string) string {
 }
 
 // Set is resources in the order in which they are made, each once.
-type Set struct{ Resources []*Resource }
+type Set struct {
+	Resources []*Resource
+	// events are read and not given to their calendars yet.
+	events []lone
+}
+
+// lone is an event that stands by itself, as answers of the API have it.
+type lone struct {
+	calendar string
+	event    map[string]any
+	from     string
+}
 
 // Find is the resource of a kind and id, nil if there is none.
 func (s *Set) Find(kind Kind, id string) *Resource {

@@ -52,8 +52,7 @@ func Fetch(ctx context.Context, c *client.Client) (*Set, error) {
 	if err := read(events, err); err != nil {
 		return nil, err
 	}
-	s.sort()
-	return s, nil
+	return s, s.finish()
 }
 
 // Choose keeps the jobs whose ids match a pattern, with what belongs to them: their
@@ -72,6 +71,9 @@ func (s *Set) Choose(pattern string) *Set {
 		for _, g := range list {
 			groups[fmt.Sprint(g)] = true
 		}
+	}
+	if len(out.Resources) == 0 {
+		return out // A calendar of all jobs belongs to none.
 	}
 	for _, r := range s.Resources {
 		switch r.Kind {

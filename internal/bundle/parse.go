@@ -37,8 +37,7 @@ func Read(paths []string, in io.Reader) (*Set, error) {
 			}
 		}
 	}
-	s.sort()
-	return s, nil
+	return s, s.finish()
 }
 
 func contents(name string, in io.Reader) ([]byte, error) {
@@ -80,8 +79,23 @@ func Parse(raw []byte, name string) (*Set, error) {
 	if err := s.parse(raw, name); err != nil {
 		return nil, err
 	}
+	return s, s.finish()
+}
+
+// finish gives the events that stood by themselves to their calendars, and puts the
+// resources in order.
+func (s *Set) finish() error {
+	for _, e := range s.events {
+		r := s.Find(Calendar, e.calendar)
+		if r == nil {
+			return fmt.Errorf("%s: an event is of calendar %q, which is not there", e.from, e.calendar)
+		}
+		list, _ := r.Config["events"].([]any)
+		r.Config["events"] = append(list, e.event)
+	}
+	s.events = nil
 	s.sort()
-	return s, nil
+	return nil
 }
 
 func (s *Set) parse(raw []byte, name string) error {
@@ -89,13 +103,12 @@ func (s *Set) parse(raw []byte, name string) error {
 	if err != nil {
 		return fmt.Errorf("%s is neither JSON nor YAML: %w", name, err)
 	}
-	before := len(s.Resources)
 	for _, v := range values {
 		if err := s.take(v, name); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	if len(s.Resources) == before && len(values) == 0 {
+	if len(values) == 0 {
 		return fmt.Errorf("%s is empty", name)
 	}
 	return nil
@@ -168,7 +181,9 @@ func (s *Set) take(v any, name string) error {
 	case o["datafeed_id"] != nil:
 		return s.takeFeed(o, "", name)
 	case o["calendar_id"] != nil && o["start_time"] != nil:
-		return s.takeEvent(o)
+		id, _ := o["calendar_id"].(string)
+		s.events = append(s.events, lone{id, plainEvent(o), name})
+		return nil
 	case o["calendar_id"] != nil:
 		return s.takeCalendar(o, name)
 	}
@@ -182,6 +197,9 @@ func (s *Set) take(v any, name string) error {
 		if err := s.take(list, name); err != nil {
 			return fmt.Errorf("%s: %w", member, err)
 		}
+	}
+	if !found && o["analysis"] != nil && o["dest"] != nil {
+		return errors.New("this is a data frame analytics job, which Tidemark does not have; it takes anomaly detection jobs")
 	}
 	if !found {
 		return errors.New("this is no configuration: a job has analysis_config, a datafeed datafeed_id, a calendar calendar_id, a filter filter_id, an export a list of jobs")
@@ -280,18 +298,6 @@ func (s *Set) takeCalendar(o map[string]any, name string) error {
 			list[i] = plainEvent(e)
 		}
 	}
-	return nil
-}
-
-// takeEvent adds an event to its calendar, which must have come before.
-func (s *Set) takeEvent(o map[string]any) error {
-	id, _ := o["calendar_id"].(string)
-	r := s.Find(Calendar, id)
-	if r == nil {
-		return fmt.Errorf("an event is of calendar %q, which is not there", id)
-	}
-	list, _ := r.Config["events"].([]any)
-	r.Config["events"] = append(list, plainEvent(o))
 	return nil
 }
 
