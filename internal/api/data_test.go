@@ -119,6 +119,8 @@ func TestDataRefuses(t *testing.T) {
 		{400, parse, "request body is required", data, "   ", nil},
 		{400, parse, "malformed", data, `{"time":601}` + strings.Repeat(`{"time":}`, 101), nil},
 		{400, parse, "malformed", data, `nonsense`, nil},
+		{400, parse, "Line 2, column 1", data, "{\"time\":601}\n{\"time\":60", nil},
+		{400, parse, "send all of it again", data, `[{"time":601},{"time":602}`, nil},
 		{400, parse, "gzip", data, `{"time":601}`, []string{"Content-Encoding", "gzip"}},
 		{415, "media_type_header_exception", "[br]", data, `{"time":601}`, []string{"Content-Encoding", "br"}},
 		{413, "status_exception", "too large", data, strings.Repeat(`{"time":601}`, 400), nil},

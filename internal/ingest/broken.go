@@ -17,6 +17,23 @@ func (r *reader) broken(at int, why string) error {
 	return nil
 }
 
+// unended goes on behind the object at pos, of which the body has no end. If no line
+// follows that begins another, the end of the body itself is missing.
+func (r *reader) unended() error {
+	cut := r.cutOff(r.pos, "the body ends within the object that begins here")
+	if err := r.skipBroken(r.at, "the object has no end"); err != nil || r.pos < len(r.buf) {
+		return err
+	}
+	return cut
+}
+
+// cutOff is a body that ends too early: nobody knows how much is missing.
+func (r *reader) cutOff(at int, why string) error {
+	m := r.place(at, why+", and what follows is missing; nothing was taken, send all of it again")
+	m.Broken = 1
+	return m
+}
+
 // malformed refuses the upload at once.
 func (r *reader) malformed(at int, why string) error {
 	m := r.place(at, why)

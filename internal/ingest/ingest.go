@@ -90,7 +90,8 @@ var (
 	ErrTooLarge = errors.New("the upload is too large")
 )
 
-// Malformed refuses an upload with too much broken JSON, or with nothing else.
+// Malformed refuses an upload with too much broken JSON, with nothing else, or
+// without its end.
 type Malformed struct {
 	// Offset counts bytes of the decompressed body from 0; Line and Column
 	// count from 1, columns in bytes.

@@ -215,8 +215,6 @@ func TestBrokenObjects(t *testing.T) {
 		{"bracket not closed", "{\"time\":3,\"a\":[1,2}\n{\"time\":2}", "[2]", 1},
 		{"invalid UTF-8", "{\"a\":\"\xff\",\"time\":3}{\"time\":2}", "[2]", 1},
 		{"too deep", `{"a":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `}{"time":2}`, "[2]", 1},
-		{"end within an object", `{"time":2}{"time":3`, "[2]", 1},
-		{"end within a string", `{"time":2}{"time`, "[2]", 1},
 		{"words between", "{\"time\":1} oops \n more {\"time\":2}", "[1 2]", 2},
 		{"a comma outside", `{"time":1},{"time":2}`, "[1 2]", 1},
 		{"a brace too many", `{"time":1}}{"time":2}`, "[1 2]", 1},
@@ -226,7 +224,6 @@ func TestBrokenObjects(t *testing.T) {
 		{"array with a comma too many", `[{"time":1},,{"time":2}]`, "[1 2]", 1},
 		{"array ends with a comma", `[{"time":1},{"time":2},]`, "[1 2]", 1},
 		{"array begins with a comma", `[,{"time":1}]`, "[1]", 1},
-		{"array not closed", `[{"time":1},{"time":2}`, "[1 2]", 1},
 		{"array in an array", `[[{"time":1}],{"time":2}]`, "[1 2]", 3},
 		{"pretty array", "[\n  {\n    \"time\": 1,\n    \"a\": {\n      \"b\": tru\n    }\n  },\n  {\n    \"time\": 2\n  }\n]\n", "[2]", 1},
 	} {
@@ -238,6 +235,31 @@ func TestBrokenObjects(t *testing.T) {
 			}
 			if times, _ := collect(up, nil, nil); fmt.Sprint(times) != c.times || up.Broken != c.broken {
 				t.Errorf("%s, buffer %d: %v and %d broken, want %s and %d", c.name, size, times, up.Broken, c.times, c.broken)
+			}
+		}
+	}
+}
+
+// TestCutOff: a body that ends within an object or an array is no whole upload,
+// wherever the buffer ends and whatever was broken before.
+func TestCutOff(t *testing.T) {
+	s := mustSchema(t, &airlines, "", "")
+	for body, offset := range map[string]int64{
+		`{"time":2}{"time":3`:                   10,
+		`{"time":2}{"time`:                      10,
+		"{\"time\":2}\n{":                       11,
+		`{"time":x}{"time":3,"a":tru`:           10,
+		`{"time":2}{"time":3,"a":{"b":[1,"\u00`: 10,
+		`[{"time":1},{"time":2}`:                22,
+		`[{"time":1},`:                          12,
+		`[{"time":1},{"time":`:                  12,
+		`[`:                                     1,
+	} {
+		for _, size := range []int{3, 7, 1 << 16} {
+			_, err := read(strings.NewReader(body), s, Limits{}, make([]byte, size))
+			var m *Malformed
+			if !errors.As(err, &m) || m.Offset != offset || m.Broken != 1 || !strings.Contains(m.Error(), "send all of it again") {
+				t.Errorf("%q, buffer %d: %v, want one that begins at %d", body, size, err, offset)
 			}
 		}
 	}
@@ -268,7 +290,7 @@ func TestNothingButBroken(t *testing.T) {
 	for body, want := range map[string]Malformed{
 		"hello":           {Offset: 0, Line: 1, Column: 1, Broken: 1},
 		"\n\n  {\"a\":x}": {Offset: 9, Line: 3, Column: 8, Broken: 1},
-		"{":               {Offset: 1, Line: 1, Column: 2, Broken: 1},
+		"{":               {Offset: 0, Line: 1, Column: 1, Broken: 1},
 		"[1,2]":           {Offset: 1, Line: 1, Column: 2, Broken: 2},
 		"[":               {Offset: 1, Line: 1, Column: 2, Broken: 1},
 		"\x1f\x8b\x08":    {Offset: 0, Line: 1, Column: 1, Broken: 1},

@@ -166,7 +166,7 @@ func (r *reader) one() error {
 			return r.skipBroken(r.at, r.why)
 		}
 		if r.eof {
-			return r.skipBroken(r.at, "the body ends within an object")
+			return r.unended()
 		}
 		if len(r.buf)-r.pos >= r.lim.MaxRecordBytes {
 			return r.malformed(r.pos, fmt.Sprintf("a record is longer than %d bytes", r.lim.MaxRecordBytes))
@@ -299,9 +299,7 @@ func (r *reader) finish() (*Upload, error) {
 		return nil, ErrEmpty
 	}
 	if r.arrayState != outside {
-		if err := r.broken(r.pos, `"]" is expected at the end of the array`); err != nil {
-			return nil, err
-		}
+		return nil, r.cutOff(r.pos, "the body ends within an array")
 	}
 	up := r.up
 	if r.first != nil && up.Records+up.Rejected == 0 {
