@@ -113,6 +113,9 @@ func createIndex(q *request) error {
 			return wire.Refuse(wire.TypeParse, "unknown key [%s] for create index; it takes mappings, settings and aliases", wire.Clip(name))
 		}
 	}
+	if def.Mappings, err = q.untyped(def.Mappings); err != nil {
+		return err
+	}
 	name := q.values["index"]
 	if err := q.h.opt.Index.Create(q.Context(), name, def); err != nil {
 		return err
@@ -129,7 +132,51 @@ func deleteIndex(q *request) error {
 	return q.acknowledge(q.h.opt.Index.Delete(q.Context(), q.values["index"], opt))
 }
 
-func putMapping(q *request) error { return q.changeIndices(q.h.opt.Index.AddMappings) }
+// typeNames reports whether mappings have the name of a type around them, as they had
+// before version 8.
+func (q *request) typeNames() (bool, error) {
+	if q.accept.Compat == 7 && q.query.Has("include_type_name") {
+		q.w.Header().Add("Warning", warning(q.h.opt.Version, "[types removal] [include_type_name] has no use since version 8; leave it out"))
+	}
+	return q.boolean("include_type_name", false)
+}
+
+// untyped are mappings without the name of a type around them. Clients before version
+// 7 send one without saying so.
+func (q *request) untyped(mappings []byte) ([]byte, error) {
+	named, err := q.typeNames()
+	if err != nil {
+		return nil, err
+	}
+	types, inner := 0, mappings
+	for name, v := range jsonscan.Members(mappings) {
+		types++
+		if v[0] == '{' && !mapping.IsParameter(name) {
+			inner = v
+		}
+	}
+	typed := named
+	for name := range jsonscan.Members(inner) {
+		typed = typed || name == "properties"
+	}
+	switch {
+	case types == 1 && typed, types == 0:
+		return inner, nil
+	case named:
+		return nil, wire.Refuse(wire.TypeMapperParsing, "mappings with [include_type_name] have one type and the fields within it, not %d members; leave the parameter out", types)
+	}
+	return mappings, nil
+}
+
+func putMapping(q *request) error {
+	return q.changeIndices(func(ctx context.Context, name string, opt index.Options, mappings []byte) error {
+		mappings, err := q.untyped(mappings)
+		if err != nil {
+			return err
+		}
+		return q.h.opt.Index.AddMappings(ctx, name, opt, mappings)
+	})
+}
 
 func putSettings(q *request) error { return q.changeIndices(q.h.opt.Index.AddSettings) }
 
@@ -159,9 +206,16 @@ func getIndex(q *request) error {
 	if err != nil {
 		return err
 	}
+	typed, err := q.typeNames()
+	if err != nil {
+		return err
+	}
 	out := map[string]any{}
 	for i := range list {
 		whole := describe(&list[i], flat)
+		if typed {
+			whole["mappings"] = map[string]any{"_doc": whole["mappings"]}
+		}
 		switch {
 		case strings.HasSuffix(q.URL.Path, "/_mapping"):
 			out[list[i].Name] = map[string]any{"mappings": whole["mappings"]}
@@ -252,6 +306,10 @@ func fieldMapping(q *request) error {
 	if err != nil {
 		return err
 	}
+	typed, err := q.typeNames()
+	if err != nil {
+		return err
+	}
 	out := map[string]any{}
 	for i := range list {
 		found := map[string]any{}
@@ -261,6 +319,9 @@ func fieldMapping(q *request) error {
 				found[path] = map[string]any{"full_name": path, "mapping": map[string]any{last: map[string]any{"type": kind}}}
 			}
 		})
+		if typed {
+			found = map[string]any{"_doc": found}
+		}
 		out[list[i].Name] = map[string]any{"mappings": found}
 	}
 	q.answer(http.StatusOK, out)

@@ -18,7 +18,9 @@ import (
 type shape struct {
 	media         string
 	pretty, human bool
-	filter        filter
+	// types: documents say their type, which all have since version 7.
+	types  bool
+	filter filter
 }
 
 // compressFrom is the size from which an answer is compressed if the client
@@ -86,6 +88,9 @@ func acceptsGzip(header string) bool {
 // apply filters, annotates and indents an answer.
 func (s *shape) apply(raw []byte) []byte {
 	v := jsontext.Value(raw)
+	if s.types {
+		v = withTypes(v)
+	}
 	if s.human {
 		v = withTimes(v)
 	}
@@ -121,6 +126,19 @@ func withTimes(v jsontext.Value) jsontext.Value {
 		}
 		o.add(name, withTimes(value))
 	}, withTimes)
+}
+
+// withTypes puts its type behind the index of every document, hit or change.
+func withTypes(v jsontext.Value) jsontext.Value {
+	return rewrite(v, func(o *object, name string, value jsontext.Value) {
+		if name != "_source" {
+			value = withTypes(value)
+		}
+		o.add(name, value)
+		if name == "_index" && value.Kind() == '"' {
+			o.add("_type", jsontext.Value(`"_doc"`))
+		}
+	}, withTypes)
 }
 
 // object is an object that is being written.

@@ -71,7 +71,7 @@ func (q *request) parseHeaders(r *route) (err error) {
 	if err != nil {
 		return err
 	}
-	q.shape.media = q.accept.Reply()
+	q.shape.media, q.shape.types = q.accept.Reply(), q.accept.Compat == 7
 	content := wire.Media{}
 	q.findBody(r)
 	if q.hasBody {

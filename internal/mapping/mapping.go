@@ -73,6 +73,13 @@ var kinds = map[string]Type{
 	"join": Unknown, "percolator": Unknown, "murmur3": Unknown,
 }
 
+// parameters are the members of mappings.
+var parameters = []string{"properties", "dynamic", "date_detection", "numeric_detection", "dynamic_templates", "dynamic_date_formats", "_source", "_meta", "_routing",
+	"_field_names", "_data_stream_timestamp", "runtime"}
+
+// IsParameter reports whether mappings may have a member of a name.
+func IsParameter(name string) bool { return slices.Contains(parameters, name) }
+
 // Parse reads mappings, {"properties": …}; nothing means none. The error is a
 // *wire.Refusal.
 func Parse(raw []byte) (*Fields, error) {
@@ -94,9 +101,11 @@ func Parse(raw []byte) (*Fields, error) {
 			f.root.props = props
 		case "dynamic":
 			f.dynamic = strings.Trim(string(v), `"`)
-		case "date_detection", "numeric_detection", "dynamic_templates", "dynamic_date_formats", "_source", "_meta", "_routing", "_field_names", "_data_stream_timestamp", "runtime":
-			f.extra[name] = v
 		default:
+			if IsParameter(name) {
+				f.extra[name] = v
+				continue
+			}
 			return nil, refuse("Root mapping definition has unsupported parameters: [%s]; types of fields belong below [properties]", wire.Clip(name))
 		}
 	}
