@@ -320,6 +320,29 @@ func TestFreqRare(t *testing.T) {
 	if r := w.found(168, 50); r.Over != "c5" {
 		t.Errorf("the record is %+v", r)
 	}
+	// Many rare values, each once, count together.
+	w = newWorld(t, det(spec.FreqRare, "", "uri", "client"))
+	stable := func(int) []row {
+		var rows []row
+		for c := range 20 {
+			for u := range 4 {
+				rows = append(rows, row{"client": fmt.Sprint("c", c), "uri": fmt.Sprint("/", u)})
+			}
+		}
+		return rows
+	}
+	w.hours(168, stable)
+	w.quiet(0, 168, 25, 0)
+	w.hours(1, func(h int) []row {
+		rows := stable(h)
+		for i := range 12 {
+			rows = append(rows, row{"client": "c7", "uri": fmt.Sprint("/scan", i)})
+		}
+		return rows
+	})
+	if r := w.found(168, 75); r.Over != "c7" || len(r.Causes) < 10 {
+		t.Errorf("the record of many values is %+v", r)
+	}
 }
 
 // TestTimeOfDay: habits around midnight are one habit, and what comes at an hour
@@ -498,6 +521,36 @@ func TestExcludeFrequent(t *testing.T) {
 		})
 		if got := w.top(100, 101).Score > 0; got == (exclude != "") {
 			t.Errorf("exclude_frequent %q: the record is %+v", exclude, w.top(100, 101))
+		}
+	}
+	// So are values that have models of their own, and those only.
+	for _, exclude := range []string{"", "by"} {
+		d := det(spec.Count, "", "host", "")
+		d.ExcludeFrequent = exclude
+		w := newWorld(t, d)
+		hosts := func(n int) func(int) []row {
+			return func(h int) []row {
+				rows := make([]row, 0, n+2)
+				for range n {
+					rows = append(rows, row{"host": "always"})
+				}
+				return append(rows, row{"host": fmt.Sprint("seldom", h%30)}, row{"host": fmt.Sprint("seldom", h%30)})
+			}
+		}
+		w.hours(200, hosts(50))
+		w.hours(1, hosts(500))
+		if got := w.top(200, 201); (got.By == "always" && got.Score > 50) != (exclude == "") {
+			t.Errorf("exclude_frequent %q: the record is %+v", exclude, got)
+		}
+		w.hours(1, func(h int) []row {
+			rows := hosts(50)(h)
+			for range 100 {
+				rows = append(rows, row{"host": "seldom7"})
+			}
+			return rows
+		})
+		if got := w.found(201, 50); exclude != "" && got.By != "seldom7" {
+			t.Errorf("exclude_frequent %q: the record of the seldom one is %+v", exclude, got)
 		}
 	}
 }

@@ -81,7 +81,7 @@ func (s *shard) interim(e *Engine, at int, start int64) {
 				partner = s.judgeBond(u, cells[n].Series, &v)
 			}
 			s.out.judged++
-			if v.Reportable() && !e.rules(u, st, &v, start).skipResult {
+			if v.Reportable() && !e.rules(u, st, &v, start).skipResult && !s.frequent(e, u, st) {
 				f := finding{unit: unit, group: st.group, by: st.by, verdict: v, partner: partner}
 				f.blames = e.blame(open, u, st, core, season, uint32(n), list, &v, e.clockOf(u, start))
 				s.out.findings = append(s.out.findings, f)
@@ -122,7 +122,7 @@ func (s *shard) interimSilence(e *Engine, open *gather.Bucket, start int64, shar
 		core, season := s.catchUp(e, i, start)
 		v := u.params.JudgePartial(core, season, s.arrivalOf(st), series.Sample{StartMs: e.clockOf(u, start)}, share)
 		s.out.judged++
-		if v.Reportable() && !e.rules(u, st, &v, start).skipResult {
+		if v.Reportable() && !e.rules(u, st, &v, start).skipResult && !s.frequent(e, u, st) {
 			s.out.findings = append(s.out.findings, finding{unit: unit, group: st.group, by: st.by, verdict: v})
 		}
 	}

@@ -55,6 +55,34 @@ func TestPopulationMultiplicity(t *testing.T) {
 	w.quiet(60, 300, 1, 30)
 }
 
+// TestPopulationOfSmallCounts: the usual count among few distinct ones jumps from one
+// to the next from bucket to bucket; a member with the one before is none the less
+// usual, and one with many more is found.
+func TestPopulationOfSmallCounts(t *testing.T) {
+	w := newWorld(t, det(spec.Count, "", "status", "client"))
+	crowd := func(int) []row {
+		var rows []row
+		for c := range 60 {
+			for range 1 + w.rng.IntN(5) {
+				rows = append(rows, row{"client": fmt.Sprint("c", c), "status": fmt.Sprint(w.rng.IntN(3))})
+			}
+		}
+		return rows
+	}
+	w.hours(24*7, crowd)
+	w.quiet(0, 24*7, 25, 0)
+	w.hours(1, func(h int) []row {
+		rows := crowd(h)
+		for range 200 {
+			rows = append(rows, row{"client": "c7", "status": "2"})
+		}
+		return rows
+	})
+	if r := w.found(24*7, 50); r.Over != "c7" || len(r.Causes) == 0 || r.Causes[0].By != "2" {
+		t.Errorf("the record is %+v", r)
+	}
+}
+
 // TestPopulationOfMeans: a member's mean of two records is no anomaly where one of
 // two hundred with the same value is.
 func TestPopulationOfMeans(t *testing.T) {

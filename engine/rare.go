@@ -6,6 +6,7 @@ import (
 	"tidemark/engine/dist"
 	"tidemark/engine/gather"
 	"tidemark/engine/names"
+	"tidemark/engine/rarity"
 	"tidemark/engine/series"
 	"tidemark/engine/spec"
 )
@@ -19,14 +20,16 @@ func (s *shard) visitRarity(e *Engine, u *unit, open *gather.Bucket, root uint32
 	number := s.series.Get(root).model - 1
 	population := s.rarities.Get(number)
 	span := e.clock.SpanMs
-	totals := s.totals(u, open, members)
+	records := s.recordsOf(u, open, members, start, span)
 	for _, m := range members {
 		value := s.values.Get(s.attribute(m.st).model - 1)
-		logP := math.Log(population.Share(value.Class(start, span)))
-		if totals != nil {
-			// So many of the member's records on values that rare.
-			count := math.Round(open.At(m.cell).Count)
-			logP = dist.BinomialLogUpper(int(math.Min(count, mostTrials)), int(math.Min(totals[m.st.over], mostTrials)), math.Min(logP, 0))
+		class := value.Class(start, span)
+		logP := math.Log(population.Share(class))
+		if records != nil {
+			// So many of the member's records on values that rare and rarer.
+			of := records[m.st.over]
+			count, total := of.upTo(class), of.upTo(rarity.Classes-1)
+			logP = dist.BinomialLogUpper(int(math.Min(count, mostTrials)), int(math.Min(total, mostTrials)), math.Min(logP, 0))
 			logP = series.AnyOf(logP, float64(len(members)))
 		}
 		v := series.Verdict{LogProb: logP, Actual: 1, Spike: true, Ready: population.Ready()}
@@ -40,35 +43,52 @@ func (s *shard) visitRarity(e *Engine, u *unit, open *gather.Bucket, root uint32
 		s.report(e, u, open, m, v, nil, start)
 	}
 	if learn {
-		s.learnRarity(u, open, number, members, totals, start, span)
+		s.learnRarity(u, open, number, members, records, start, span)
 	}
 }
 
-// totals are the records of each member of a population, for the function that
-// counts them.
-func (s *shard) totals(u *unit, open *gather.Bucket, members []member) map[names.ID]float64 {
+// byClass are the records of a member of a population by the class of their by value.
+type byClass [rarity.Classes]float64
+
+// upTo is how many are on values of a class and rarer ones.
+func (b *byClass) upTo(class int) float64 {
+	sum := 0.0
+	for _, n := range b[:class+1] {
+		sum += n
+	}
+	return sum
+}
+
+// recordsOf counts the records of each member of a population, for the function that
+// goes by them.
+func (s *shard) recordsOf(u *unit, open *gather.Bucket, members []member, start, span int64) map[names.ID]*byClass {
 	if u.fn != spec.FreqRare {
 		return nil
 	}
-	totals := map[names.ID]float64{}
+	records := map[names.ID]*byClass{}
 	for _, m := range members {
-		totals[m.st.over] += math.Round(open.At(m.cell).Count)
+		of := records[m.st.over]
+		if of == nil {
+			of = new(byClass)
+			records[m.st.over] = of
+		}
+		of[s.values.Get(s.attribute(m.st).model-1).Class(start, span)] += math.Round(open.At(m.cell).Count)
 	}
-	return totals
+	return records
 }
 
-func (s *shard) learnRarity(u *unit, open *gather.Bucket, number uint32, members []member, totals map[names.ID]float64, start, span int64) {
+func (s *shard) learnRarity(u *unit, open *gather.Bucket, number uint32, members []member, records map[names.ID]*byClass, start, span int64) {
 	population := s.rarities.Mut(number)
 	population.Pass(start, span)
 	rarest := math.MaxInt
 	for _, m := range members {
 		class := s.values.Get(s.attribute(m.st).model-1).Class(start, span)
 		rarest = min(rarest, class)
-		if totals != nil {
-			population.Learn(class, math.Round(open.At(m.cell).Count)/totals[m.st.over])
+		if records != nil {
+			population.Learn(class, math.Round(open.At(m.cell).Count)/records[m.st.over].upTo(rarity.Classes-1))
 		}
 	}
-	if totals == nil {
+	if records == nil {
 		population.Learn(rarest, 1)
 	}
 	for _, m := range members {

@@ -29,9 +29,11 @@ import (
 	"tidemark/engine/num"
 )
 
+// Classes is how many classes there are, by powers of two: the last begins at 2^22
+// occurrences.
+const Classes = 24
+
 const (
-	// classes by powers of two: the last begins at 2^22 occurrences.
-	classes = 24
 	// bucketDays is how long buckets count, valueDays how long occurrences of a
 	// value do; leastBuckets are remembered in any case.
 	bucketDays   = 90
@@ -48,7 +50,7 @@ const dayMs = 24 * 60 * 60 * 1000
 type Population struct {
 	buckets float64 // buckets learned
 	atMs    int64
-	mass    [classes]float32
+	mass    [Classes]float32
 }
 
 // Value is what is known of one value.
@@ -70,7 +72,7 @@ func keep(fromMs, toMs, spanMs int64, days float64) float64 {
 func (v *Value) class(atMs, spanMs int64) int {
 	count := float64(v.count) * keep(v.atMs, atMs, spanMs, valueDays)
 	// Two occurrences that have begun to fade are still two.
-	return min(bits.Len64(uint64(math.Min(count+0.5, 1e15))), classes-1)
+	return min(bits.Len64(uint64(math.Min(count+0.5, 1e15))), Classes-1)
 }
 
 // Ready reports whether enough was seen to report anything.
@@ -138,7 +140,7 @@ func (p *Population) Buckets() float64 { return p.buckets }
 
 // Encoded sizes.
 const (
-	PopulationBytes = 16 + 4*classes
+	PopulationBytes = 16 + 4*Classes
 	ValueBytes      = 12
 )
 

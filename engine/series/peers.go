@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"tidemark/engine/dist"
 	"tidemark/engine/num"
 )
 
@@ -19,6 +20,11 @@ import (
 //
 //	center = w*median(others) + (1-w)*learned center    w = n/(n + priorMembers)
 //	z      = (y - center) / (scale of that side)
+//	scale  = √(learned² + (w*error of the median)²)
+//
+// The error is how far the values lie that are √n/2 ranks from the median: of few
+// distinct values, small counts, the median jumps from one to the next, and what
+// was the usual value a bucket ago is not far off now.
 //
 // Extremes and numbers of distinct values are first brought to the usual number of
 // records (records.go): who does more is not unusual for what comes with it.
@@ -143,11 +149,12 @@ func (p *Params) exposure(m *Peers, n float64) float64 {
 	return slope * (math.Log(n) - float64(m.records.x))
 }
 
-// without is the median of sorted values without one that equals y.
-func without(sorted []float64, y float64) float64 {
+// without is the median of sorted values without one that equals y, with the values
+// that lie a standard error of the ranks below and above it.
+func without(sorted []float64, y float64) (median, low, high float64) {
 	n := len(sorted) - 1
 	if n <= 0 {
-		return y
+		return y, y, y
 	}
 	at, _ := slices.BinarySearch(sorted, y)
 	get := func(i int) float64 {
@@ -156,10 +163,9 @@ func without(sorted []float64, y float64) float64 {
 		}
 		return sorted[i]
 	}
-	if n%2 == 1 {
-		return get(n / 2)
-	}
-	return (get(n/2-1) + get(n/2)) / 2
+	below, above := (n-1)/2, n/2
+	off := int(math.Ceil(math.Sqrt(float64(n)) / 2))
+	return (get(below) + get(above)) / 2, get(max(0, below-off)), get(min(n-1, above+off))
 }
 
 func (p *Params) judgeMember(m *Peers, x Member, y float64, sorted []float64, partial bool) Verdict {
@@ -168,20 +174,26 @@ func (p *Params) judgeMember(m *Peers, x Member, y float64, sorted []float64, pa
 	if m.seen == 0 {
 		w = 1
 	}
-	center := w*without(sorted, y) + (1-w)*m.center
+	median, low, high := without(sorted, y)
+	center := w*median + (1-w)*m.center
 	if partial && p.sums {
 		center = math.Max(center, m.center)
 	}
-	floor := scaleFloor(m.meanAbs)
-	side := m.up
-	if y < center {
-		side = m.down
+	floor, least := scaleFloor(m.meanAbs), 0.0
+	if p.counts {
+		// No count is known better than to half a record.
+		least = (p.crowdValue(p.crowdOut(center)+1) - center) / 2
 	}
 	countScale := 1.0
 	if p.sampled {
 		countScale = m.records.scale(x.Count)
 	}
-	scale := normalFromMeanAbs*side*countScale + floor
+	down := math.Hypot(math.Max(normalFromMeanAbs*m.down*countScale+floor, least), w*(median-low))
+	up := math.Hypot(math.Max(normalFromMeanAbs*m.up*countScale+floor, least), w*(high-median))
+	scale := up
+	if y < center {
+		scale = down
+	}
 	more := p.exposure(m, x.Count)
 	z := (y - center) / scale
 	if partial && p.sums {
@@ -189,12 +201,12 @@ func (p *Params) judgeMember(m *Peers, x Member, y float64, sorted []float64, pa
 	}
 	v := Verdict{
 		Actual: num.Clamp(x.Value, -largest, largest), Typical: p.crowdOut(center + more), Spike: y > center,
-		Lower: p.crowdOut(center + more - 1.96*(normalFromMeanAbs*m.down*countScale+floor)),
-		Upper: p.crowdOut(center + more + 1.96*(normalFromMeanAbs*m.up*countScale+floor)),
+		Lower: p.crowdOut(center + more - 1.96*down),
+		Upper: p.crowdOut(center + more + 1.96*up),
 		Ready: p.peersReady(m), Incomplete: partial && p.sums, countScale: countScale, zA: z,
 	}
 	size := math.Abs(p.sided(z))
-	single := m.tail.logTail(size)
+	single := math.Max(m.tail.logTail(size), p.chanceOf(m, x.Value, v.Typical))
 	v.LogProb = AnyOf(single, float64(len(sorted)))
 	if v.Ready {
 		v.Evidence = math.Min(-v.LogProb/math.Ln10, 2*math.Log2(1+size/3))
@@ -205,6 +217,20 @@ func (p *Params) judgeMember(m *Peers, x Member, y float64, sorted []float64, pa
 		v.Score = Score(v.Evidence)
 	}
 	return v
+}
+
+// chanceOf is the logarithm of how probable chance alone makes a count at least as
+// far from what is typical, -Inf where there is no such law: for what is no count,
+// and above commonCount (rare.go).
+func (p *Params) chanceOf(m *Peers, x, typical float64) float64 {
+	if !p.counts || !(typical < commonCount) {
+		return math.Inf(-1)
+	}
+	shape := belief(typical, m.seen)
+	if x > typical {
+		return dist.CountLogUpper(math.Ceil(x), typical, shape)
+	}
+	return dist.CountLogLower(math.Max(0, math.Floor(x)), typical, shape)
 }
 
 // AnyOf is the logarithm of the chance that at least one of n independent tests
