@@ -114,6 +114,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := q.serve(); err != nil {
 		q.refuse(err)
+		q.drain()
 	}
 }
 

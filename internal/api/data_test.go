@@ -1,9 +1,11 @@
 package api
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -164,6 +166,34 @@ func TestBrokenConnection(t *testing.T) {
 	}
 	if c := r.totals("j"); c.InputRecordCount != 0 {
 		t.Errorf("%d records of a broken upload count", c.InputRecordCount)
+	}
+}
+
+// TestRefusedBodyIsRead: a client that sends all of a large body before it reads gets
+// the refusal, not a broken connection.
+func TestRefusedBodyIsRead(t *testing.T) {
+	r := newRig(t, Options{MaxUploadBytes: 16 << 20})
+	server := httptest.NewServer(r)
+	defer server.Close()
+	for target, c := range map[string]struct{ status, size int }{"none/_data": {409, 12 << 20}, "none/_update": {413, 12 << 20}, "j/_data": {413, 24 << 20}} {
+		if target == "j/_data" {
+			r.open("j", countJob("60s"))
+		}
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = fmt.Fprintf(conn, "POST %s%s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", jobsPath, target, c.size)
+		if err == nil {
+			_, err = conn.Write(bytes.Repeat([]byte(" "), c.size))
+		}
+		if err != nil {
+			t.Errorf("%s: the body cannot be sent: %v", target, err)
+		}
+		if res, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || res.StatusCode != c.status {
+			t.Errorf("%s: %v %v, want %d", target, res, err, c.status)
+		}
+		conn.Close()
 	}
 }
 

@@ -81,6 +81,9 @@ func TestSearch(t *testing.T) {
 		"aggregations": {`{"size":0,"aggs":{"days":{"date_histogram":{"field":"@timestamp","calendar_interval":"1d"},"aggs":{"by":{"terms":{"field":"host","size":2},"aggs":{"top":{"max":{"field":"cpu.load"}}}}}},
 			"p":{"percentiles":{"field":"cpu.load","percents":[50]}},"n":{"cardinality":{"field":"host"}},"s":{"stats":{"field":"cpu.load"}},"last":{"max":{"field":"@timestamp"}}}}`,
 			[]string{`"key_as_string":"2020-01-05T00:00:00.000Z"`, `"doc_count":4`, `"50.0":49.5`, `"n":{"value":4}`, `"avg":49.5`, `"sum_other_doc_count":12`, `"value_as_string":"2020-01-05T03:00:00.000Z"`}},
+		"keys in a zone": {`{"size":0,"aggs":{"days":{"date_histogram":{"field":"@timestamp","calendar_interval":"1d","time_zone":"Europe/Berlin"}},
+			"c":{"composite":{"sources":[{"d":{"date_histogram":{"field":"@timestamp","fixed_interval":"1d","time_zone":"+02:00","format":"yyyy-MM-dd"}}}]}}}}`,
+			[]string{`"key":1578006000000,"key_as_string":"2020-01-03T00:00:00.000+01:00"`, `"key":{"d":"2020-01-05"}`}},
 		"composite": {`{"size":0,"aggs":{"c":{"composite":{"size":3,"sources":[{"h":{"terms":{"field":"host"}}},{"d":{"date_histogram":{"field":"@timestamp","fixed_interval":"1d"}}}],"after":{"h":"h0","d":1578096000000}}}}}`,
 			[]string{`"after_key":{"d":1577923200000,"h":"h1"}`[:15], `{"doc_count":1,"key":{"d":1578182400000,"h":"h0"}}`, `"d":1577836800000,"h":"h1"`}},
 	} {

@@ -475,6 +475,8 @@ func changeAliases(q *request) error {
 		Indices []string `json:"indices"`
 		Alias   string   `json:"alias"`
 		Aliases []string `json:"aliases"`
+		// Filter is refused where an alias is set.
+		Filter jsontext.Value `json:"filter"`
 	}
 	var body struct {
 		Actions []map[string]jsontext.Value `json:"actions"`
@@ -492,6 +494,9 @@ func changeAliases(q *request) error {
 			switch name {
 			case "add":
 				properties = []byte("{}")
+				if len(c.Filter) > 0 {
+					properties = []byte(`{"filter":{}}`)
+				}
 			case "remove":
 			default:
 				return wire.Refuse(wire.TypeIllegalArgument, "[aliases] knows add and remove, not [%s]", wire.Clip(name))

@@ -45,6 +45,7 @@ func TestIndices(t *testing.T) {
 		{200, "GET", "/two/_count", "", []string{`"count":1`}},
 		{200, "POST", "/_aliases", `{"actions":[{"remove":{"index":"logs-2","alias":"two"}},{"add":{"indices":["logs-2"],"alias":"logs"}}]}`, nil},
 		{404, "GET", "/two/_count", "", nil},
+		{400, "POST", "/_aliases", `{"actions":[{"add":{"index":"logs-2","alias":"part","filter":{"term":{"a":1}}}}]}`, []string{"filters of aliases are not supported"}},
 		{200, "GET", "/logs/_count", "", []string{`"count":1`}},
 		{400, "DELETE", "/logs", "", []string{"illegal_argument_exception", "alias"}},
 		{400, "PUT", "/logs-1/_doc/1?pipeline=p", `{}`, []string{"pipeline"}},

@@ -285,6 +285,26 @@ func (q *request) refuse(err error) {
 	q.answer(r.Status, r.Envelope())
 }
 
+// drainTime bounds how long the rest of a refused body is read.
+const drainTime = 30 * time.Second
+
+// drain reads on what a client still sends after a refusal, within bounds. Many
+// clients send all of a body before they read; closed on in between, they would see
+// a broken connection in place of the answer. Those that wait for a word to go on
+// (Expect) send nothing any more.
+func (q *request) drain() {
+	if q.ContentLength == 0 || q.Header.Get("Expect") != "" {
+		return
+	}
+	control := http.NewResponseController(q.w)
+	if control.Flush() != nil || control.SetReadDeadline(time.Now().Add(drainTime)) != nil {
+		return
+	}
+	// The client has its answer, whatever becomes of the rest.
+	_, _ = io.CopyN(io.Discard, q.Body, 2*q.h.opt.MaxUploadBytes)
+	_ = control.SetReadDeadline(time.Time{})
+}
+
 // traced reports whether errors shall say where they come from. It is asked of the
 // query itself, because an error may come before the query is read.
 func (q *request) traced() bool {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"tidemark/internal/docs"
@@ -44,6 +45,8 @@ type Index struct {
 	views views
 	// searches are places for searches at work.
 	searches chan struct{}
+	// notes are those that wait to be written, nil if nobody writes any.
+	notes atomic.Pointer[Notes]
 }
 
 // maxSearches is how many searches work at once; others are refused, to be
@@ -108,9 +111,25 @@ func aliasesOf(object []byte) (names []string) {
 	return names
 }
 
+// awaitNotes has what happened so far written down if the expression names the
+// notifications.
+func (x *Index) awaitNotes(expr string) {
+	n := x.notes.Load()
+	if n == nil {
+		return
+	}
+	for name := range strings.SplitSeq(expr, ",") {
+		if strings.HasPrefix(name, ".") && (builtIn[name] == Notifications || match.Pattern(name, Notifications)) {
+			n.flush()
+			return
+		}
+	}
+}
+
 // Resolve returns the indices that an expression names: a comma list of names,
 // aliases and patterns; "" and _all mean everything that is not hidden.
 func (x *Index) Resolve(expr string, opt Options) ([]Target, error) {
+	x.awaitNotes(expr)
 	all := x.catalog()
 	chosen := map[string]*Target{}
 	add := func(t *Target, jobs []string) {

@@ -12,8 +12,8 @@ import (
 )
 
 // Notes writes what happened to jobs into the index of notifications, in the
-// background: nobody waits for it, and what the process loses at its end is only
-// the last moment's.
+// background: nobody waits for it but who reads them, and what the process loses at
+// its end is only the last moment's.
 type Notes struct {
 	x    *Index
 	log  *slog.Logger
@@ -29,6 +29,9 @@ type note struct {
 	Timestamp int64  `json:"timestamp"`
 	Node      string `json:"node_name"`
 	JobType   string `json:"job_type"`
+
+	// written is closed once all notes before this one are; then it is no note.
+	written chan struct{} `json:"-"`
 }
 
 // Bounds of what waits to be written, and how long notes gather.
@@ -41,6 +44,7 @@ const (
 func NewNotes(x *Index, log *slog.Logger) *Notes {
 	n := &Notes{x: x, log: log, all: make(chan note, maxNotes)}
 	n.done.Go(n.work)
+	x.notes.Store(n)
 	return n
 }
 
@@ -53,33 +57,50 @@ func (n *Notes) Add(jobID, level, message string) {
 	}
 }
 
-// Close writes what waits. Nothing may be added afterwards.
+// flush returns when what was added is written.
+func (n *Notes) flush() {
+	written := make(chan struct{})
+	n.all <- note{written: written}
+	<-written
+}
+
+// Close writes what waits. Nothing may be added, and no search begin, afterwards.
 func (n *Notes) Close() {
+	n.x.notes.Store(nil)
 	close(n.all)
 	n.done.Wait()
 }
 
 func (n *Notes) work() {
 	for first := range n.all {
-		ops := []docs.Op{noteOp(&first)}
-		timer := time.NewTimer(notesDelay)
-	gather:
-		for {
-			select {
-			case more, open := <-n.all:
-				if !open {
-					break gather
-				}
-				ops = append(ops, noteOp(&more))
-			case <-timer.C:
-				break gather
+		ops, written := n.gather(first)
+		if len(ops) > 0 {
+			if _, err := n.x.docs.Apply(context.Background(), ops, n.x.now().UnixMilli()); err != nil {
+				n.log.Warn("notifications could not be stored", "error", err)
 			}
 		}
-		timer.Stop()
-		if _, err := n.x.docs.Apply(context.Background(), ops, n.x.now().UnixMilli()); err != nil {
-			n.log.Warn("notifications could not be stored", "error", err)
+		if written != nil {
+			close(written)
 		}
 	}
+}
+
+// gather takes the notes of a while, or up to who waits for them.
+func (n *Notes) gather(first note) (ops []docs.Op, written chan struct{}) {
+	timer := time.NewTimer(notesDelay)
+	defer timer.Stop()
+	for next, open := first, true; open; {
+		if next.written != nil {
+			return ops, next.written
+		}
+		ops = append(ops, noteOp(&next))
+		select {
+		case next, open = <-n.all:
+		case <-timer.C:
+			return ops, nil
+		}
+	}
+	return ops, nil
 }
 
 func noteOp(n *note) docs.Op {

@@ -47,9 +47,9 @@ func ParseDateAs(s, format string) (int64, bool) {
 	return ParseDate(s)
 }
 
-// FormatDate writes a date: in ISO 8601, or by a pattern of letters such as
-// "yyyy-MM-dd HH:mm".
-func FormatDate(ms int64, format string) string {
+// FormatDate writes a date by the clock of a zone: in ISO 8601, or by a pattern of
+// letters such as "yyyy-MM-dd HH:mm".
+func FormatDate(ms int64, format string, zone *time.Location) string {
 	if first, _, several := strings.Cut(format, "||"); several {
 		format = first
 	}
@@ -62,11 +62,10 @@ func FormatDate(ms int64, format string) string {
 		case "date_time_no_millis":
 			format = "yyyy-MM-dd'T'HH:mm:ssXXX"
 		default:
-			return wire.FormatTime(ms)
+			return time.UnixMilli(ms).In(zone).Format("2006-01-02T15:04:05.000Z07:00")
 		}
 	}
-	at := time.UnixMilli(ms).UTC()
-	return at.Format(layoutOf(format))
+	return time.UnixMilli(ms).In(zone).Format(layoutOf(format))
 }
 
 // letters are the runs of a date pattern and what they are in a Go layout.

@@ -154,6 +154,8 @@ func (c *composite) result() map[string]any {
 // shown is a value as keys have it.
 func (s *keySource) shown(v Value) any {
 	switch {
+	case s.times && s.format != "" && v.Kind != 0 && s.width != nil:
+		return formatDateIn(v.Num, s.format, s.width.zone)
 	case s.times && s.format != "" && v.Kind != 0:
 		return formatDate(v.Num, s.format)
 	case v.Kind == Number && s.times:

@@ -93,7 +93,7 @@ func (h *histogram) result() map[string]any {
 		}
 		out := map[string]any{"key": key}
 		if h.times {
-			out["key"], out["key_as_string"] = int64(key), formatDate(key, h.format)
+			out["key"], out["key_as_string"] = int64(key), formatDateIn(key, h.format, h.width.zone)
 		}
 		list = append(list, bucketed{key: Value{Kind: Number, Num: key}, in: s, out: h.g.bucket(out, s)})
 		if h.g.budget.err != nil {

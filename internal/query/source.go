@@ -3,6 +3,7 @@ package query
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -254,12 +255,18 @@ func leaves(value []byte, path string, visit func(path string, raw []byte)) {
 }
 
 // formatDate writes a date in a format that requests ask for.
-func formatDate(ms float64, format string) string {
+func formatDate(ms float64, format string) string { return formatDateIn(ms, format, nil) }
+
+// formatDateIn writes a date by the clock of a zone, nil for UTC.
+func formatDateIn(ms float64, format string, zone *time.Location) string {
 	switch format {
 	case "epoch_millis":
 		return strconv.FormatInt(int64(ms), 10)
 	case "epoch_second":
 		return strconv.FormatInt(int64(ms)/1000, 10)
 	}
-	return mapping.FormatDate(int64(ms), format)
+	if zone == nil {
+		zone = time.UTC
+	}
+	return mapping.FormatDate(int64(ms), format, zone)
 }
