@@ -11,8 +11,8 @@ import (
 type Media struct {
 	// Lines is true for newline-delimited JSON.
 	Lines bool
-	// Compat is the API version that a vendor type asks for (7, 8 or 9); 0 for
-	// the plain types.
+	// Compat is the API version that a vendor type asks for (7, 8 or 9), the current
+	// one if it names none; 0 for the plain types.
 	Compat int
 	// Any is true if the header was absent or took anything.
 	Any bool
@@ -124,7 +124,11 @@ func parseMedia(header string) (m Media, known bool, err error) {
 	case "application/x-ndjson":
 		m = Media{Lines: true}
 	case vendorJSON, vendorLines:
-		m, err = vendor(name, params["compatible-with"], header)
+		compat, given := params["compatible-with"]
+		if !given {
+			compat = strconv.Itoa(currentCompat)
+		}
+		m, err = vendor(name, compat, header)
 		return m, err == nil, err
 	default:
 		return Media{}, false, nil

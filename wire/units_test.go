@@ -61,7 +61,7 @@ func TestMediaTypes(t *testing.T) {
 		"application/vnd.elasticsearch+x-ndjson;compatible-with=8": "application/vnd.elasticsearch+x-ndjson;compatible-with=8",
 		`Application/Vnd.Elasticsearch+JSON; compatible-with="8"`:  "application/vnd.elasticsearch+json;compatible-with=8",
 		"application/vnd.elasticsearch+json;compatible-with=10":    "400",
-		"application/vnd.elasticsearch+json":                       "400",
+		"application/vnd.elasticsearch+json":                       "application/vnd.elasticsearch+json;compatible-with=9",
 		"application/vnd.elasticsearch+json;compatible-with=6":     "400",
 		"":                                  "406",
 		"text/plain":                        "406",
