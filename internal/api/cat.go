@@ -138,7 +138,8 @@ func (q *request) table(columns []column, rows [][]cell) error {
 }
 
 func (q *request) wantsJSON() bool {
-	return q.query.Get("format") == "json" || q.query.Get("format") == "" && strings.Contains(q.Header.Get("Accept"), "json")
+	accept := q.Header.Get("Accept")
+	return q.query.Get("format") == "json" || q.query.Get("format") == "" && strings.Contains(accept, "json") && !strings.Contains(accept, "text/")
 }
 
 // pickedColumn is a column in the answer, under the name it was asked by.

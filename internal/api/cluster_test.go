@@ -16,6 +16,9 @@ func TestCat(t *testing.T) {
 	r.post("a", 60, 120, 180)
 	r.must(200, "PUT", jobsPath+"b", countJob("1m"))
 	contains(t, r.must(200, "GET", "/_cat/ml/anomaly_detectors?v=true&s=id:desc", "", "Accept", "text/plain"), "id state  data.processed_records model.bytes", "b  closed 0")
+	for accept, want := range map[string]string{"text/plain,application/json": "a opened", "*/*": "a opened", "application/vnd.elasticsearch+json;compatible-with=8": `"id":"a"`} {
+		contains(t, r.must(200, "GET", "/_cat/ml/anomaly_detectors/a", "", "Accept", accept), want)
+	}
 	text := r.must(200, "GET", "/_cat/ml/anomaly_detectors/a", "")
 	if strings.Contains(text, "id ") || !strings.HasPrefix(text, "a opened 3 ") {
 		t.Errorf("without a head: %q", text)
