@@ -27,11 +27,11 @@ type memory struct {
 const (
 	seriesBytes   = 112
 	coreBytes     = 628
-	seasonBytes   = 1848
+	seasonBytes   = 1212
 	huntBytes     = 600
-	calendarBytes = 496
+	calendarBytes = 476
 	changeBytes   = 2450
-	patternBytes  = 1820
+	patternBytes  = 1688
 	arrivalBytes  = 120
 	echoBytes     = 72
 	bondsBytes    = 2400

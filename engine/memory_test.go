@@ -18,3 +18,14 @@ func TestChargesCoverModels(t *testing.T) {
 		}
 	}
 }
+
+// TestSeriesFitIntoFourKilobytes: one with day, week, courses and days of the month
+// does.
+func TestSeriesFitIntoFourKilobytes(t *testing.T) {
+	if n := seriesBytes + coreBytes + seasonBytes + patternBytes + calendarBytes; n > 4096 {
+		t.Errorf("a series with everything is charged %d bytes", n)
+	}
+	if n := seriesBytes + coreBytes; n > 1024 {
+		t.Errorf("a series with nothing is charged %d bytes", n)
+	}
+}

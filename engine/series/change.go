@@ -131,7 +131,7 @@ func (p *Params) InitChange(c *Core, s *Season, g *Change) {
 	}
 	g.keepLevels(c)
 	for _, y := range s.day[:max(1, p.daySlots)] {
-		g.mean += float64(y) / math.Max(1, float64(p.daySlots))
+		g.mean += float64(s.unit) * float64(y) / math.Max(1, float64(p.daySlots))
 	}
 }
 
@@ -311,7 +311,7 @@ func (p *Params) try(c *Core, s *Season, g *Change, h reading, value, at float64
 	if s.alt.mode == altWeighed {
 		// What was learned since is taken back.
 		was := g.before
-		s.day, s.dayVisit, s.week, s.weekVisit = was.day, was.dayVisit, was.week, was.weekVisit
+		s.unit, s.day, s.dayVisit, s.week, s.weekVisit = was.unit, was.day, was.dayVisit, was.week, was.weekVisit
 		s.scatter, s.scatterB, s.jobs = was.scatter, was.scatterB, was.jobs
 		s.jobs.dropCandidates()
 		g.since, g.other = 0, 0

@@ -229,15 +229,16 @@ func (k *coder) rank(t *rankTail) {
 
 func (k *coder) season(s *Season) {
 	k.f32(&s.seen)
+	k.f32(&s.unit)
 	for i := range s.day {
-		k.f32(&s.day[i])
+		k.i16(&s.day[i])
 	}
 	for i := range s.week {
-		k.f32(&s.week[i])
+		k.i16(&s.week[i])
 	}
 	for i := range s.scatter {
-		k.f32(&s.scatter[i])
-		k.f32(&s.scatterB[i])
+		k.u16(&s.scatter[i])
+		k.u16(&s.scatterB[i])
 	}
 	k.bytes(s.dayVisit[:])
 	k.bytes(s.weekVisit[:])
@@ -317,20 +318,25 @@ func possible(xs ...float32) bool {
 }
 
 func (s *Season) sound() bool {
-	for _, curve := range [][]float32{s.day[:], s.week[:]} {
-		for _, x := range curve {
-			if !(math.Abs(float64(x)) <= mostState) {
+	for _, curve := range [...][]int16{s.day[:], s.week[:]} {
+		for _, l := range curve {
+			if l > mostLevel || l < -mostLevel {
 				return false
 			}
 		}
 	}
-	if !possible(s.seen) || !possible(s.scatter[:]...) || !possible(s.scatterB[:]...) {
-		return false
-	}
-	for _, v := range s.dayVisit {
-		if v > dayMemory {
+	for h := range s.scatter {
+		if max(s.scatter[h], s.scatterB[h]) > maxHourRatio*scatterLevels+1 {
 			return false
 		}
+	}
+	for i := range maxDaySlots {
+		if s.dayVisits(i) > dayMemory {
+			return false
+		}
+	}
+	if !possible(s.seen) || !(s.unit >= 0 && s.unit <= mostState) || s.unit == 0 && s.seen > 0 {
+		return false
 	}
 	return s.soundSeasons() && s.watch.sound() && s.due.sound()
 }
@@ -342,9 +348,7 @@ func (k *coder) pattern(m *Pattern) {
 	for i := range m.boxes {
 		k.bytes(m.boxes[i][:])
 	}
-	for i := range m.used {
-		k.u16(&m.used[i])
-	}
+	k.bytes(m.order[:])
 	for _, x := range m.singles() {
 		k.f32(x)
 	}
@@ -391,6 +395,13 @@ func (m *Pattern) Decode(src []byte) ([]byte, error) {
 	}
 	if !m.warm {
 		return src[PatternBytes:], nil
+	}
+	seen := [patternBoxes]bool{}
+	for _, i := range m.order[:m.boxesInUse] {
+		if i >= m.boxesInUse || seen[i] {
+			return nil, ErrCorrupt
+		}
+		seen[i] = true
 	}
 	for i := range m.boxes[:m.boxesInUse] {
 		for k := range patternBlocks {

@@ -118,12 +118,18 @@ func TestDamagedState(t *testing.T) {
 	if refused == 0 || taken == 0 {
 		t.Errorf("%d refused, %d taken", refused, taken)
 	}
-	// Every 32-bit float of a season, then its visits.
-	floats := 4 * (maxDaySlots + maxWeekSlots + 2*24)
-	for at := 0; at < floats+maxDaySlots+maxWeekSlots/2; at += 4 {
+	// The age and the unit of a season, every level and scatter, then its visits.
+	const numbers = 8 + 2*(maxDaySlots+maxWeekSlots+2*24)
+	for at := 0; at < numbers+maxDaySlots/2+maxWeekSlots/2; at += 2 {
 		bad := bytes.Clone(season)
-		binary.LittleEndian.PutUint32(bad[at:], math.Float32bits(float32(math.Inf(1))))
-		if at >= floats {
+		switch {
+		case at < 8:
+			binary.LittleEndian.PutUint32(bad[at&^3:], math.Float32bits(float32(math.Inf(1))))
+		case at < 8+2*(maxDaySlots+maxWeekSlots):
+			binary.LittleEndian.PutUint16(bad[at:], 0x8000)
+		case at < numbers:
+			binary.LittleEndian.PutUint16(bad[at:], 0xffff)
+		default:
 			bad[at] = 0xff
 		}
 		if _, err := new(Season).Decode(bad); !errors.Is(err, ErrCorrupt) {

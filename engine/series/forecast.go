@@ -126,7 +126,7 @@ func (p *Params) slope(c *Core, s *Season) (slope, unsure float64) {
 	}
 	offset := 0.0
 	for _, d := range s.day[:p.daySlots] {
-		offset += float64(d)
+		offset += float64(s.unit) * float64(d)
 	}
 	offset /= float64(p.daySlots)
 	quick, slow := c.dayMean, c.daySlow

@@ -162,8 +162,8 @@ func (p *Params) predictSeason(c *Core, s *Season, x Sample, v *Verdict) {
 		v.dayPlace = placeAt(at, day, p.daySlotSec, p.span, p.daySlots)
 		v.dayCurve = s.dayAt(v.dayPlace)
 		if h := hourOfDay(at); s.scatter[h] > 0 {
-			v.hourScatter = math.Max(leastHourScatter, float64(s.scatter[h]))
-			v.hourLong = math.Max(leastHourScatter, float64(s.scatterB[h]))
+			v.hourScatter = math.Max(leastHourScatter, float64(s.scatter[h])/scatterLevels)
+			v.hourLong = math.Max(leastHourScatter, float64(s.scatterB[h])/scatterLevels)
 		}
 	}
 	v.weekCurve = v.dayCurve

@@ -189,18 +189,20 @@ func (p *Params) learnSeason(c *Core, s *Season, x Sample, v *Verdict, xc, xl, c
 		c.err[expDaySlow], c.err[expWeekSlow] = c.err[expSlow], c.err[expSlow]
 	}
 	s.seen++
+	s.chooseUnit(v.scale)
+	random := dither(x.StartMs)
 	// The curve learns what the short prediction makes of x, so that outliers
 	// stay out of it. The level it deviates from is the one it is used with: the
 	// slow level itself follows the pattern a little.
 	if p.daySlots > 0 && !v.held {
-		s.learnDay(v.dayPlace, p.daySlotRows, curve-c.daySlow)
+		s.learnDay(v.dayPlace, p.daySlotRows, curve-c.daySlow, random)
 	}
 	if p.weekSlots > 0 && !v.held {
 		memory, rows := uint8(weekMemory), p.weekSlotRows
 		if s.on&seasonCycle != 0 {
 			memory, rows = s.cycleMemory(p)
 		}
-		s.learnWeek(v.weekPlace, memory, rows, curve-v.dayCurve-c.daySlow)
+		s.learnWeek(v.weekPlace, memory, rows, curve-v.dayCurve-c.daySlow, random)
 	}
 	c.dayLast, c.weekLast = x.Value-v.dayShort, x.Value-v.weekShort
 	g := math.Max(p.gainOffset, 1/(c.seen+1))
@@ -209,18 +211,22 @@ func (p *Params) learnSeason(c *Core, s *Season, x Sample, v *Verdict, xc, xl, c
 	slow := num.Gain(float64(s.seen), p.slowMemory)
 	c.daySlow = num.Toward(c.daySlow, slow, xl-v.dayCurve)
 	c.weekSlow = num.Toward(c.weekSlow, slow, xl-v.weekCurve)
+	if localDay(x.StartMs+p.spanMs) != localDay(x.StartMs) {
+		s.refine(v.scale)
+	}
 	if p.daySlots > 0 {
 		h := hourOfDay(p.at(x.StartMs))
 		floor := scaleFloor(c.meanAbs)
-		learnScatter(&s.scatter[h], math.Abs(xc-v.short), c.lasting+floor, p.gainHour)
-		learnScatter(&s.scatterB[h], math.Abs(xl-v.long), c.longScale+floor, p.gainHour)
+		learnScatter(&s.scatter[h], math.Abs(xc-v.short), c.lasting+floor, p.gainHour, random)
+		learnScatter(&s.scatterB[h], math.Abs(xl-v.long), c.longScale+floor, p.gainHour, random)
 	}
 }
 
 // learnScatter moves the relative scatter of one hour of the day.
-func learnScatter(hour *float32, e, usual, gain float64) {
+func learnScatter(hour *uint16, e, usual, gain, dither float64) {
 	if *hour == 0 {
-		*hour = 1
+		*hour = scatterLevels
 	}
-	*hour = float32(num.Toward(float64(*hour), gain, math.Min(e/usual, maxHourRatio)))
+	x := num.Toward(float64(*hour), gain, scatterLevels*math.Min(e/usual, maxHourRatio))
+	*hour = uint16(math.Max(1, math.Floor(x+dither)))
 }

@@ -2,6 +2,7 @@ package series
 
 import (
 	"math"
+	"slices"
 
 	"tidemark/engine/num"
 	"tidemark/engine/spec"
@@ -32,7 +33,7 @@ import (
 type Pattern struct {
 	// Warming up, the boxes hold the extremes of the blocks seen so far.
 	boxes [patternBoxes]patternBox
-	used  [patternBoxes]uint16 // age of the last course in a box, in courses
+	order [patternBoxes]uint8 // of the boxes in use, the last one first that took a course
 	// low and high are the range of the warm-up, then the ends of the levels.
 	low, high   float32
 	median      float32 // of the extremes, in levels
@@ -274,9 +275,6 @@ func (m *Pattern) learn(w *patternVerdict) {
 	if m.blocks < patternBlocks {
 		return
 	}
-	for i := range m.used[:m.boxesInUse] {
-		m.used[i] = max(m.used[i], m.used[i]+1)
-	}
 	if w.nearest < 0 {
 		m.found(&w.course)
 		return
@@ -301,23 +299,25 @@ func (m *Pattern) widen(i int, course *[patternBlocks]uint8) {
 	for k, level := range course {
 		box[k], box[patternBlocks+k] = min(box[k], level), max(box[patternBlocks+k], level)
 	}
-	m.used[i] = 0
+	m.touch(uint8(i))
+}
+
+// touch puts a box first in the order.
+func (m *Pattern) touch(i uint8) {
+	at := slices.Index(m.order[:m.boxesInUse], i)
+	copy(m.order[1:at+1], m.order[:at])
+	m.order[0] = i
 }
 
 // found begins a box with a course, in the place of the one unused for longest if
 // there is no other left.
 func (m *Pattern) found(course *[patternBlocks]uint8) {
-	i := int(m.boxesInUse)
-	if i < patternBoxes {
+	i := m.order[patternBoxes-1]
+	if m.boxesInUse < patternBoxes {
+		i = m.boxesInUse
+		m.order[i] = i
 		m.boxesInUse++
-	} else {
-		i = 0
-		for k, age := range m.used {
-			if age > m.used[i] {
-				i = k
-			}
-		}
 	}
 	m.boxes[i] = patternBox(append(append(make([]uint8, 0, 2*patternBlocks), course[:]...), course[:]...))
-	m.used[i] = 0
+	m.touch(i)
 }

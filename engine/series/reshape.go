@@ -33,8 +33,8 @@ func (p *Params) reshapeDay(s *Season, factor, lead, moved float64) {
 	old := *s
 	for i := range p.daySlots {
 		from := placeAt((float64(i)+0.5)*p.daySlotSec+lead, day, p.daySlotSec, p.span, p.daySlots)
-		s.day[i] = float32(factor*old.dayAt(from) - moved)
-		s.dayVisit[i] = min(old.dayVisit[from.inside], keptVisits)
+		s.put(&s.day[i], factor*old.dayAt(from)-moved, nearest)
+		s.setDayVisits(i, min(old.dayVisits(from.inside), keptVisits))
 	}
 	hours := int(math.Round(lead / hour))
 	for h := range s.scatter {
@@ -56,8 +56,8 @@ func (p *Params) reshapeWeek(s *Season, factor, lead float64) {
 	old := *s
 	for i := range slots {
 		from := placeAt((float64(i)+0.5)*seconds+lead, period, seconds, p.span, slots)
-		a, b := float64(old.week[from.lower]), float64(old.week[from.upper])
-		s.week[i] = float32(factor * (a + from.share*(b-a)))
+		a, b := float64(old.unit)*float64(old.week[from.lower]), float64(old.unit)*float64(old.week[from.upper])
+		s.put(&s.week[i], factor*(a+from.share*(b-a)), nearest)
 		s.setWeekVisits(i, old.weekVisits(from.inside))
 	}
 }

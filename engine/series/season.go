@@ -3,17 +3,23 @@ package series
 import "math"
 
 // Season holds the daily and weekly curve of one series, and its scatter by
-// hour of day. Slots are equal parts of the UTC day and week; values between
+// hour of day. Slots are equal parts of the local day and week; values between
 // the middles of slots are interpolated. A slot that was never visited lends
 // its neighbor's value.
+//
+// Curves are kept in 16 bits, as levels of a unit: a power of two that doubles when
+// they leave its range and is halved, once a day, while it is coarse beside the
+// scatter. Values are rounded up or down as the time of the bucket decides, in
+// proportion to how close they are, so that no small step is lost in the mean.
 type Season struct {
 	seen      float32 // buckets learned
-	day       [maxDaySlots]float32
-	week      [maxWeekSlots]float32
-	scatter   [24]float32 // of the short residual, relative to its mean
-	scatterB  [24]float32 // of the long one
-	dayVisit  [maxDaySlots]uint8
-	weekVisit [maxWeekSlots / 2]uint8 // two of four bits each
+	unit      float32
+	day       [maxDaySlots]int16
+	week      [maxWeekSlots]int16
+	scatter   [24]uint16              // of the short residual, relative to its mean
+	scatterB  [24]uint16              // of the long one
+	dayVisit  [maxDaySlots / 2]uint8  // two of four bits each
+	weekVisit [maxWeekSlots / 2]uint8 // likewise
 	// period and anchor, in seconds, are of the season besides day and week, whose
 	// curve lives in week.
 	period, anchor float64
@@ -23,6 +29,15 @@ type Season struct {
 	watch          watch
 	due            due
 }
+
+const (
+	// scatterLevels is what a scatter of one is kept as: 20 must fit 16 bits.
+	scatterLevels = 3000
+	// fineUnits is how many units a scale is at first; coarseUnits is how few of them
+	// a scale may be before they are halved.
+	fineUnits, coarseUnits = 2048, 1024
+	leastUnit              = 1e-20
+)
 
 // place is where a time falls on a ring of slots: between the middles of two
 // slots, the second with weight share.
@@ -53,22 +68,84 @@ func placeAt(seconds, period, slotSec, span float64, slots int) place {
 	return pl
 }
 
-func (s *Season) weekVisits(slot int) uint8 {
-	return s.weekVisit[slot>>1] >> (4 * uint(slot&1)) & 15
+// visits and setVisits are for numbers of four bits.
+func visits(list []uint8, slot int) uint8 { return list[slot>>1] >> (4 * uint(slot&1)) & 15 }
+
+func setVisits(list []uint8, slot int, n uint8) {
+	shift := 4 * uint(slot&1)
+	list[slot>>1] = list[slot>>1]&^(15<<shift) | n<<shift
 }
 
-func (s *Season) setWeekVisits(slot int, n uint8) {
-	shift := 4 * uint(slot&1)
-	s.weekVisit[slot>>1] = s.weekVisit[slot>>1]&^(15<<shift) | n<<shift
+func (s *Season) weekVisits(slot int) uint8       { return visits(s.weekVisit[:], slot) }
+func (s *Season) setWeekVisits(slot int, n uint8) { setVisits(s.weekVisit[:], slot, n) }
+func (s *Season) dayVisits(slot int) uint8        { return visits(s.dayVisit[:], slot) }
+func (s *Season) setDayVisits(slot int, n uint8)  { setVisits(s.dayVisit[:], slot, n) }
+
+// dither is a number from 0 to 1 that a time decides.
+func dither(startMs int64) float64 {
+	h := uint64(startMs) * 0x9e3779b97f4a7c15
+	h ^= h >> 29
+	h *= 0xbf58476d1ce4e5b9
+	return float64(h>>11) / (1 << 53)
+}
+
+// nearest is the dither that rounds to the nearest level.
+const nearest = 0.5
+
+// put sets a slot of a curve to a value.
+func (s *Season) put(slot *int16, x, dither float64) {
+	for math.Abs(x) > mostLevel*float64(s.unit) {
+		s.coarser()
+	}
+	*slot = int16(math.Floor(x/float64(s.unit) + dither))
+}
+
+// chooseUnit gives curves without a unit one that suits a scale.
+func (s *Season) chooseUnit(scale float64) {
+	if s.unit == 0 {
+		s.unit = float32(math.Exp2(math.Ceil(math.Log2(math.Max(scale, leastUnit) / fineUnits))))
+	}
+}
+
+func (s *Season) coarser() {
+	s.unit *= 2
+	for i := range s.day {
+		s.day[i] /= 2
+	}
+	for i := range s.week {
+		s.week[i] /= 2
+	}
+}
+
+// refine halves the unit while it is coarse beside a scale and levels allow it.
+func (s *Season) refine(scale float64) {
+	if scale >= coarseUnits*float64(s.unit) || s.unit < leastUnit {
+		return
+	}
+	for _, curve := range [...][]int16{s.day[:], s.week[:]} {
+		for _, l := range curve {
+			if l > mostLevel/2 || l < -mostLevel/2 {
+				return
+			}
+		}
+	}
+	s.unit /= 2
+	for i := range s.day {
+		s.day[i] *= 2
+	}
+	for i := range s.week {
+		s.week[i] *= 2
+	}
 }
 
 // dayAt is the daily curve at a place.
 func (s *Season) dayAt(pl place) float64 {
-	a, b := float64(s.day[pl.lower]), float64(s.day[pl.upper])
+	unit := float64(s.unit)
+	a, b := unit*float64(s.day[pl.lower]), unit*float64(s.day[pl.upper])
 	switch {
-	case s.dayVisit[pl.lower] == 0:
+	case s.dayVisits(pl.lower) == 0:
 		return b
-	case s.dayVisit[pl.upper] == 0:
+	case s.dayVisits(pl.upper) == 0:
 		return a
 	}
 	return a + float64(pl.share*(b-a))
@@ -92,7 +169,7 @@ func (s *Season) weekEdge(pl place) (below, above float64) {
 
 func (s *Season) weekSlot(slot int) float64 {
 	v := float64(s.weekVisits(slot))
-	return float64(s.week[slot]) * (v / (v + 1))
+	return float64(s.unit) * float64(s.week[slot]) * (v / (v + 1))
 }
 
 // visitGain is the weight of the next value in a slot: the plain mean over up
@@ -105,31 +182,29 @@ func visitGain(visits uint8, limit, rows, position float64) float64 {
 	return 1 / math.Max(1, math.Min((n-1)*rows+position+1, limit*rows))
 }
 
-func (s *Season) learnDay(pl place, rows, deviation float64) {
-	v := s.dayVisit[pl.inside]
-	if v == 0 || pl.position == 0 {
-		if v < dayMemory {
-			v++
-			s.dayVisit[pl.inside] = v
-		}
+func (s *Season) learnDay(pl place, rows, deviation, dither float64) {
+	v := s.dayVisits(pl.inside)
+	if (v == 0 || pl.position == 0) && v < dayMemory {
+		v++
+		s.setDayVisits(pl.inside, v)
 	}
 	g := visitGain(v, dayMemory, rows, pl.position)
 	if v == 1 && pl.position == 0 {
 		g = 1
 	}
-	slot := &s.day[pl.inside]
-	*slot += float32(g * (deviation - float64(*slot)))
+	s.learnSlot(&s.day[pl.inside], g, deviation, dither)
 }
 
-func (s *Season) learnWeek(pl place, memory uint8, rows, deviation float64) {
+func (s *Season) learnWeek(pl place, memory uint8, rows, deviation, dither float64) {
 	v := s.weekVisits(pl.inside)
-	if v == 0 || pl.position == 0 {
-		if v < memory {
-			v++
-			s.setWeekVisits(pl.inside, v)
-		}
+	if (v == 0 || pl.position == 0) && v < memory {
+		v++
+		s.setWeekVisits(pl.inside, v)
 	}
-	g := visitGain(v, float64(memory), rows, pl.position)
-	slot := &s.week[pl.inside]
-	*slot += float32(g * (deviation - float64(*slot)))
+	s.learnSlot(&s.week[pl.inside], visitGain(v, float64(memory), rows, pl.position), deviation, dither)
+}
+
+func (s *Season) learnSlot(slot *int16, gain, deviation, dither float64) {
+	now := float64(s.unit) * float64(*slot)
+	s.put(slot, now+gain*(deviation-now), dither)
 }
