@@ -47,6 +47,9 @@ const (
 	// heights as long as it came a few times only.
 	jobSlack, youngSlack = 2.5, 0.3
 	mostStreak           = 200
+	// mostChain is how many buckets a job may go on for: the first buckets of a
+	// weekend that is another level stand apart for longer.
+	mostChain = 3
 )
 
 const (
@@ -127,8 +130,33 @@ func (p *Params) learnJobs(c *Core, js *jobs, x Sample, v *Verdict, busy bool) {
 	}
 	z := math.Abs(v.apart) / v.sigma
 	if goesOn := js.goesOn(slot, v.apart); z > jobOutlier || goesOn && z > jobOutlier/2 {
+		if goesOn && js.isEdge(slot, v.apart) {
+			return
+		}
 		js.candidate(slot, weekday, v.apart, goesOn || c.tailA.logTail(z) < jobRare)
 	}
+}
+
+// isEdge reports whether a deviation that goes on is too long for a job: it is an
+// edge of a pattern then, and the candidates before it are none.
+func (js *jobs) isEdge(slot int32, d float64) bool {
+	var chain [mostChain]*job
+	for k := range chain {
+		for i := range js {
+			if j := &js[i]; j.slot == slot-1-int32(k) && j.age == 0 && float64(j.height)*d > 0 {
+				chain[k] = j
+			}
+		}
+		if chain[k] == nil {
+			return false
+		}
+	}
+	for _, j := range chain {
+		if j.streak < 2 && !j.everCame() {
+			*j = job{}
+		}
+	}
+	return true
 }
 
 // goesOn reports whether a deviation goes on what a job did in the bucket before.
