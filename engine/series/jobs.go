@@ -47,9 +47,10 @@ const (
 	// heights as long as it came a few times only.
 	jobSlack, youngSlack = 2.5, 0.3
 	mostStreak           = 200
-	// mostChain is how many buckets a job may go on for: the first buckets of a
-	// weekend that is another level stand apart for longer.
-	mostChain = 3
+	// mostChain is how many buckets a job may go on for where there is a week: the
+	// first buckets of a weekend that is another level stand apart for longer.
+	// mostEdges is on how many of its days there may be such edges.
+	mostChain, mostEdges = 3, 2
 )
 
 const (
@@ -78,10 +79,8 @@ func (j *job) expected(weekday int) bool {
 // believed reports whether any job is expected on some day.
 func (js *jobs) believed() bool {
 	for i := range js {
-		for weekday := range 7 {
-			if js[i].expected(weekday) {
-				return true
-			}
+		if js[i].weekdays() > 0 {
+			return true
 		}
 	}
 	return false
@@ -111,7 +110,8 @@ func (js *jobs) due(slot int32, weekday int) (height, slack float64) {
 }
 
 // learnJobs takes a bucket in: whether it stands out, by v, without its job.
-func (p *Params) learnJobs(c *Core, js *jobs, x Sample, v *Verdict, busy bool) {
+func (p *Params) learnJobs(c *Core, s *Season, x Sample, v *Verdict) {
+	js, busy := &s.jobs, s.alt.mode == altTried
 	slot, weekday, ok := p.slotOf(x.StartMs)
 	if !ok {
 		return
@@ -130,7 +130,7 @@ func (p *Params) learnJobs(c *Core, js *jobs, x Sample, v *Verdict, busy bool) {
 	}
 	z := math.Abs(v.apart) / v.sigma
 	if goesOn := js.goesOn(slot, v.apart); z > jobOutlier || goesOn && z > jobOutlier/2 {
-		if goesOn && js.isEdge(slot, v.apart) {
+		if goesOn && s.on&seasonWeek != 0 && js.isEdge(slot, v.apart) {
 			return
 		}
 		js.candidate(slot, weekday, v.apart, goesOn || c.tailA.logTail(z) < jobRare)
@@ -138,7 +138,8 @@ func (p *Params) learnJobs(c *Core, js *jobs, x Sample, v *Verdict, busy bool) {
 }
 
 // isEdge reports whether a deviation that goes on is too long for a job: it is an
-// edge of a pattern then, and the candidates before it are none.
+// edge of the week's pattern then, and what is expected before it on a day or two
+// of the week is no job either.
 func (js *jobs) isEdge(slot int32, d float64) bool {
 	var chain [mostChain]*job
 	for k := range chain {
@@ -152,11 +153,21 @@ func (js *jobs) isEdge(slot int32, d float64) bool {
 		}
 	}
 	for _, j := range chain {
-		if j.streak < 2 && !j.everCame() {
+		if j.weekdays() <= mostEdges {
 			*j = job{}
 		}
 	}
 	return true
+}
+
+// weekdays is on how many days of the week a job is expected.
+func (j *job) weekdays() (n int) {
+	for weekday := range 7 {
+		if j.expected(weekday) {
+			n++
+		}
+	}
+	return n
 }
 
 // goesOn reports whether a deviation goes on what a job did in the bucket before.

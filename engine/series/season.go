@@ -32,10 +32,10 @@ type Season struct {
 
 const (
 	// scatterLevels is what a scatter of one is kept as: 20 must fit 16 bits.
-	scatterLevels = 3000
+	scatterLevels = 3200
 	// fineUnits is how many units a scale is at first; coarseUnits is how few of them
 	// a scale may be before they are halved.
-	fineUnits, coarseUnits = 2048, 1024
+	fineUnits, coarseUnits = 4096, 2048
 	leastUnit              = 1e-20
 )
 

@@ -37,7 +37,7 @@ func (s *Season) cycleAt(p *Params, at float64) place {
 
 // learnExtra takes the same in.
 func (p *Params) learnExtra(c *Core, s *Season, x Sample, v *Verdict) {
-	p.learnJobs(c, &s.jobs, x, v, s.alt.mode == altTried)
+	p.learnJobs(c, s, x, v)
 	v.rest = x.Value - v.weekCurve
 	p.learnWatch(s, x.StartMs, v.rest)
 	if s.on&seasonJobs == 0 && s.jobs.believed() {
