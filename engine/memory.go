@@ -27,10 +27,10 @@ type memory struct {
 const (
 	seriesBytes   = 112
 	coreBytes     = 628
-	seasonBytes   = 1212
+	seasonBytes   = 1192
 	huntBytes     = 600
 	calendarBytes = 476
-	changeBytes   = 2450
+	changeBytes   = 1680
 	patternBytes  = 1688
 	arrivalBytes  = 120
 	echoBytes     = 72

@@ -57,6 +57,9 @@ const (
 	cameShare, tooMuch = 0.5, 2.5
 	// leastHeight is that of an effect worth knowing, in long scales.
 	leastHeight = 1.5
+	// echoShare: what is smaller than this beside a known effect is what that has left
+	// in the curves.
+	echoShare = 0.35
 	// smallHeight: hours whose neighborhood adds less, in what is usual for the largest
 	// hour of a day, add nothing.
 	smallHeight = 0.5
@@ -231,7 +234,7 @@ func (m *Calendar) found(s *Season, heights *[dayHours]float64, scale float64) {
 			most = math.Max(most, math.Abs(x))
 		}
 	}
-	if most < leastHeight*scale {
+	if most < math.Max(leastHeight*scale, echoShare*m.largest()) {
 		return
 	}
 	at := 0
@@ -242,6 +245,16 @@ func (m *Calendar) found(s *Season, heights *[dayHours]float64, scale float64) {
 		}
 	}
 	m.effects[at] = e
+}
+
+// largest is the greatest height of all effects.
+func (m *Calendar) largest() (most float64) {
+	for i := range m.effects {
+		for _, h := range m.effects[i].height {
+			most = math.Max(most, math.Abs(float64(h)))
+		}
+	}
+	return most
 }
 
 // next is the first day from one on for which an effect is due.

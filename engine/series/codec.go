@@ -247,6 +247,9 @@ func (k *coder) season(s *Season) {
 	k.jobs(&s.jobs)
 	k.alternative(&s.alt)
 	k.u8(&s.on)
+	for i := range s.since {
+		k.i32(&s.since[i])
+	}
 	k.watch(&s.watch)
 	k.due(&s.due)
 }

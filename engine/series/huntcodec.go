@@ -97,6 +97,11 @@ func (s *Season) soundSeasons() bool {
 			return false
 		}
 	}
+	for _, day := range s.since {
+		if !soundDay(day) {
+			return false
+		}
+	}
 	return s.on < 2*seasonJobs && s.jobs.sound() && s.alt.sound()
 }
 

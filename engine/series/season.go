@@ -26,8 +26,10 @@ type Season struct {
 	jobs           jobs
 	alt            alternative
 	on             uint8 // the seasons that are believed: only they predict
-	watch          watch
-	due            due
+	// since are the local days on which day, week and the season besides were found.
+	since [3]int32
+	watch watch
+	due   due
 }
 
 const (

@@ -61,6 +61,11 @@ func (p *Params) Settle(c *Core, s *Season, h *Hunt) {
 	if news&seasonCycle != 0 {
 		p.settleCycle(c, s, h, t)
 	}
+	for i := range s.since {
+		if news>>i&1 != 0 {
+			s.since[i] = localDay(c.lastMs)
+		}
+	}
 	s.on = s.on&seasonJobs | h.found
 	h.settled = h.found
 }

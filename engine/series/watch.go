@@ -142,6 +142,8 @@ func (w *watch) endDay() {
 	mean := all.sum / float32(all.n)
 	var top mark
 	for i := range w.parts {
+		// The longest first: what is beyond measure in all of them lasts all day.
+		i = watchParts - 1 - i
 		q := &w.parts[i]
 		q.end(base)
 		best := float32(math.Abs(float64(q.best)))

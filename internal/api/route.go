@@ -124,6 +124,7 @@ func table() []route {
 		route{method: "GET", path: "/", handle: getRoot},
 		route{method: "HEAD", path: "/", handle: getRoot},
 		route{method: "GET", path: "/_tidemark/openapi.json", handle: getOpenAPI},
+		route{method: "GET", path: "/_tidemark/anomaly_detectors/{job_id}/seasons", handle: getSeasons, query: []string{"from", "size", "partition_field_value", "by_field_value"}},
 	)
 }
 

@@ -17,7 +17,7 @@ import (
 
 func newJobExplain() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "explain JOB", Short: "Say where a job stands: newest record, open bucket, warm-up, top anomalies", Args: exactly("a job"),
+		Use: "explain JOB", Short: "Say where a job stands: newest record, open bucket, warm-up, seasons, top anomalies", Args: exactly("a job"),
 	}
 	connect := serverFlag(cmd)
 	cmd.RunE = connect(func(cmd *cobra.Command, c *client.Client, args []string) error {
@@ -58,6 +58,9 @@ func explain(ctx context.Context, c *client.Client, id string, out io.Writer) er
 	}
 	if s.State == wire.StateOpened {
 		if err := explainTime(ctx, c, j, s, out); err != nil {
+			return err
+		}
+		if err := explainSeasons(ctx, c, id, out); err != nil {
 			return err
 		}
 	}

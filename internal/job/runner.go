@@ -359,6 +359,8 @@ func (r *runner) loop() {
 			ok = r.refreshed(t)
 		case *forecastTask:
 			ok = r.forecast(t)
+		case *seasonsTask:
+			ok = r.seasons(t)
 		case *endTask:
 			r.finish(t)
 			return
