@@ -55,24 +55,6 @@ func TestWeeklyJob(t *testing.T) {
 	}
 }
 
-// TestWeekendsAreNoJobs: the level of a weekend, and the way back, are no jobs.
-func TestWeekendsAreNoJobs(t *testing.T) {
-	r, rng := newRun(spec.Mean, span), noise(82)
-	loud := 0
-	for range 288 * 7 * 10 {
-		x := 100 + 20*math.Sin(r.daily()) + 3*rng.NormFloat64()
-		if day := r.startMs() / 86_400_000 % 7; day == 2 || day == 3 {
-			x -= 60
-		}
-		if v := r.next(x); r.i > 288*7*4 && v.Score >= 50 {
-			loud++
-		}
-	}
-	if f := r.s.Found(); len(f.Jobs) > 0 || loud > 2 {
-		t.Errorf("found %+v; %d scores of 50 and more in six weeks", f.Jobs, loud)
-	}
-}
-
 // TestEndedJob: a job that comes no more is forgotten within a few days.
 func TestEndedJob(t *testing.T) {
 	r, rng := newRun(spec.Mean, span), noise(81)

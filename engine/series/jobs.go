@@ -47,10 +47,6 @@ const (
 	// heights as long as it came a few times only.
 	jobSlack, youngSlack = 2.5, 0.3
 	mostStreak           = 200
-	// mostChain is how many buckets a job may go on for where there is a week: the
-	// first buckets of a weekend that is another level stand apart for longer.
-	// mostEdges is on how many of its days there may be such edges.
-	mostChain, mostEdges = 3, 2
 )
 
 const (
@@ -130,34 +126,8 @@ func (p *Params) learnJobs(c *Core, s *Season, x Sample, v *Verdict) {
 	}
 	z := math.Abs(v.apart) / v.sigma
 	if goesOn := js.goesOn(slot, v.apart); z > jobOutlier || goesOn && z > jobOutlier/2 {
-		if goesOn && s.on&seasonWeek != 0 && js.isEdge(slot, v.apart) {
-			return
-		}
 		js.candidate(slot, weekday, v.apart, goesOn || c.tailA.logTail(z) < jobRare)
 	}
-}
-
-// isEdge reports whether a deviation that goes on is too long for a job: it is an
-// edge of the week's pattern then, and what is expected before it on a day or two
-// of the week is no job either.
-func (js *jobs) isEdge(slot int32, d float64) bool {
-	var chain [mostChain]*job
-	for k := range chain {
-		for i := range js {
-			if j := &js[i]; j.slot == slot-1-int32(k) && j.age == 0 && float64(j.height)*d > 0 {
-				chain[k] = j
-			}
-		}
-		if chain[k] == nil {
-			return false
-		}
-	}
-	for _, j := range chain {
-		if j.weekdays() <= mostEdges {
-			*j = job{}
-		}
-	}
-	return true
 }
 
 // weekdays is on how many days of the week a job is expected.
