@@ -16,7 +16,9 @@ import (
 type output struct {
 	findings []finding
 	plots    []result.Plot
-	judged   int
+	// young are series that want to look at their siblings.
+	young  []uint32
+	judged int
 }
 
 // finding is a value that may become an anomaly record.
@@ -126,6 +128,7 @@ func (e *Engine) finalize(emit Emit) {
 	e.shiftClocks(start)
 	e.scheduled = e.eventsAt(start)
 	e.opt.Parallel(shardCount, func(i int) { e.shards[i].finalize(e, number, start) })
+	e.shareSeasons()
 	count := e.events[0]
 	reported := e.clock.Started && start >= e.clock.FirstFullMs
 	if reported {
@@ -140,7 +143,7 @@ func (e *Engine) finalize(emit Emit) {
 	judged := 0
 	for _, s := range e.shards {
 		judged += s.out.judged
-		s.out = output{findings: s.out.findings[:0], plots: s.out.plots[:0]}
+		s.out = output{findings: s.out.findings[:0], plots: s.out.plots[:0], young: s.out.young[:0]}
 	}
 	e.cost += 1 + judgeCost*int64(judged)
 	e.memory.failing = false
@@ -289,6 +292,9 @@ func (s *shard) visit(e *Engine, i, cell uint32, shares []uint32, number, start 
 	u.params.Learn(core, season, x, &v)
 	s.learnChange(u, st, core, x, &v)
 	s.learnSeasons(u, st, core, hunt, x, &v)
+	if u.params.WantsSiblings(core, season, hunt) {
+		s.out.young = append(s.out.young, i)
+	}
 	if st.pattern != 0 {
 		u.params.LearnPattern(s.patterns.Mut(st.pattern-1), &v)
 	} else if u.params.WantsPattern(core) {

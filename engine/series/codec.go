@@ -247,6 +247,7 @@ func (k *coder) season(s *Season) {
 	k.jobs(&s.jobs)
 	k.alternative(&s.alt)
 	k.u8(&s.on)
+	k.u8(&s.asked)
 	for i := range s.since {
 		k.i32(&s.since[i])
 	}

@@ -102,7 +102,7 @@ func (s *Season) soundSeasons() bool {
 			return false
 		}
 	}
-	return s.on < 2*seasonJobs && s.jobs.sound() && s.alt.sound()
+	return int(s.asked) <= len(siblingAges) && s.on < 2*seasonJobs && s.jobs.sound() && s.alt.sound()
 }
 
 func (js *jobs) sound() bool {

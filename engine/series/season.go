@@ -26,6 +26,7 @@ type Season struct {
 	jobs           jobs
 	alt            alternative
 	on             uint8 // the seasons that are believed: only they predict
+	asked          uint8 // how often it has looked at its siblings
 	// since are the local days on which day, week and the season besides were found.
 	since [3]int32
 	watch watch
