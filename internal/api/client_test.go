@@ -193,6 +193,7 @@ func asks(r *rig) []ask {
 		call((*C).GetCategories, "GetCategories", client.GetCategoriesRequest{JobID: "j", Page: client.Page{Size: new(5)}}, func(l *wire.CategoryList) bool { return one(l.Count) }),
 		call((*C).GetCategories, "GetCategories", client.GetCategoriesRequest{JobID: "j", CategoryID: 1}, func(l *wire.CategoryList) bool { return one(l.Count) }),
 		call((*C).GetOverallBuckets, "GetOverallBuckets", client.GetOverallBucketsRequest{TopN: 2, BucketSpan: time.Hour, Start: at(0), End: at(299)}, func(l *wire.OverallBucketList) bool { return l.Count > 0 }),
+		call((*C).Seasons, "Seasons", client.SeasonsRequest{JobID: "j"}, func(s *wire.SeasonsResponse) bool { return s.Count > 0 && len(s.Series) > 0 }),
 		call((*C).Forecast, "Forecast", client.ForecastRequest{JobID: "j", Duration: time.Hour, ExpiresIn: new(time.Hour)}, func(f *wire.ForecastStarted) bool { return f.ForecastID != "" }),
 		call((*C).FlushJob, "FlushJob", client.FlushJobRequest{JobID: "j"}, nil),
 		call((*C).CloseJob, "CloseJob", client.CloseJobRequest{IDs: "g"}, func(a *wire.CloseResponse) bool { return a.Closed }),
