@@ -13,10 +13,10 @@ import (
 
 // Label is something that is known to have happened, from its start up to and
 // including its end. Series is empty if any series may show it, else the value
-// of a split.
+// of a split. What says it in words, if it does.
 type Label struct {
-	Start, End time.Time
-	Series     string
+	Start, End   time.Time
+	Series, What string
 }
 
 // Run is what a job found in some data.
@@ -62,8 +62,9 @@ type Alert struct {
 	// Series are the values of its splits.
 	Series     []string
 	Start, End time.Time
-	// Score is the highest record score.
+	// Score is the highest record score, and Top the record that has it.
 	Score float64
+	Top   *wire.Record
 
 	key string
 }
@@ -74,7 +75,7 @@ func (r *Run) Judge(labels []Label, threshold float64) Outcome {
 	alerts := r.Alerts(threshold)
 	o.Alerts = len(alerts)
 	for i := range alerts {
-		if slices.ContainsFunc(labels, func(l Label) bool { return touches(&alerts[i], &l) }) {
+		if slices.ContainsFunc(labels, func(l Label) bool { return Touches(&alerts[i], &l) }) {
 			o.True++
 		}
 	}
@@ -95,6 +96,16 @@ func (r *Run) Judge(labels []Label, threshold float64) Outcome {
 	return o
 }
 
+// Missed are the labels for which there is no record at or above a threshold.
+func (r *Run) Missed(labels []Label, threshold float64) (list []Label) {
+	for i := range labels {
+		if _, found := r.first(&labels[i], threshold); !found {
+			list = append(list, labels[i])
+		}
+	}
+	return list
+}
+
 // Alerts joins records of neighboring buckets of one series, by series and time.
 func (r *Run) Alerts(threshold float64) []Alert {
 	var list []Alert
@@ -103,7 +114,7 @@ func (r *Run) Alerts(threshold float64) []Alert {
 		if x.RecordScore >= threshold {
 			start := x.Timestamp.Time()
 			names := splits(x)
-			list = append(list, Alert{names, start, start.Add(r.Span), x.RecordScore, strings.Join(names, "\x00")})
+			list = append(list, Alert{names, start, start.Add(r.Span), x.RecordScore, x, strings.Join(names, "\x00")})
 		}
 	}
 	slices.SortStableFunc(list, func(a, b Alert) int {
@@ -113,7 +124,10 @@ func (r *Run) Alerts(threshold float64) []Alert {
 	for _, a := range list {
 		if n := len(joined); n > 0 && joined[n-1].key == a.key && !a.Start.After(joined[n-1].End) {
 			last := &joined[n-1]
-			last.End, last.Score = later(last.End, a.End), max(last.Score, a.Score)
+			last.End = later(last.End, a.End)
+			if a.Score > last.Score {
+				last.Score, last.Top = a.Score, a.Top
+			}
 			continue
 		}
 		joined = append(joined, a)
@@ -167,7 +181,8 @@ func splits(x *wire.Record) []string {
 	return names
 }
 
-func touches(a *Alert, l *Label) bool {
+// Touches reports whether an alert is about something that a label tells of.
+func Touches(a *Alert, l *Label) bool {
 	return a.Start.Compare(l.End) <= 0 && a.End.After(l.Start) && (l.Series == "" || slices.Contains(a.Series, l.Series))
 }
 
@@ -177,7 +192,7 @@ func (r *Run) first(l *Label, threshold float64) (at time.Time, found bool) {
 		x := &r.Records[i]
 		start := x.Timestamp.Time()
 		a := Alert{Series: splits(x), Start: start, End: start.Add(r.Span)}
-		if x.RecordScore >= threshold && touches(&a, l) && (!found || a.End.Before(at)) {
+		if x.RecordScore >= threshold && Touches(&a, l) && (!found || a.End.Before(at)) {
 			at, found = a.End, true
 		}
 	}

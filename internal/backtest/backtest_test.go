@@ -37,6 +37,12 @@ func TestJudge(t *testing.T) {
 	if got := r.Judge(labels, 95); got.Alerts != 0 || got.Precision() != 1 || got.Recall() != 0 {
 		t.Errorf("above every score: %+v", got)
 	}
+	if missed := r.Missed(labels, 50); len(missed) != 2 || missed[0] != labels[2] || missed[1] != labels[3] {
+		t.Errorf("missed are %v", missed)
+	}
+	if alerts := r.Alerts(50); alerts[0].Top != &r.Records[0] || !alerts[0].End.Equal(minute(10)) {
+		t.Errorf("the first alert is %+v", alerts[0])
+	}
 	if got := r.Judge(nil, 25); got.Alerts != 5 || got.Recall() != 1 {
 		t.Errorf("without labels: %+v", got)
 	}

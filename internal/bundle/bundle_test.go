@@ -85,6 +85,21 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+// TestOneJob: a job is found in any form, with or without an id, if it is the only one.
+func TestOneJob(t *testing.T) {
+	for _, in := range []string{`{` + detectors + `}`, `{"job_id":"a","create_time":5,` + detectors + `}`, `[{"job":{"job_id":"a",` + detectors + `},"datafeed":{"indices":["i"]}}]`,
+		"analysis_config:\n  bucket_span: 15m\n  detectors:\n  - function: count\n"} {
+		if raw, err := OneJob([]byte(in), "file"); err != nil || string(raw) != `{`+detectors+`}` {
+			t.Errorf("%s is read as %s, error %v", in, raw, err)
+		}
+	}
+	for in, want := range map[string]string{`[]`: "file holds 0 jobs", `[{"job_id":"a",` + detectors + `},{"job_id":"b",` + detectors + `}]`: "file holds 2 jobs", `{"x":1}`: "file: this is no configuration"} {
+		if _, err := OneJob([]byte(in), "file"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want one with %q", in, err, want)
+		}
+	}
+}
+
 // TestRead: folders are read as a whole, in the order of their names, and events find
 // their calendars in other files.
 func TestRead(t *testing.T) {

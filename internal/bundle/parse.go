@@ -82,6 +82,30 @@ func Parse(raw []byte, name string) (*Set, error) {
 	return s, s.finish()
 }
 
+// OneJob reads a file that holds one job, in any form that Parse reads, and returns its
+// configuration as JSON, without an id and what only a server sets. The job needs no
+// id.
+func OneJob(raw []byte, name string) ([]byte, error) {
+	s := &Set{}
+	values, err := decode(bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")))
+	if err != nil {
+		return nil, fmt.Errorf("%s is neither JSON nor YAML: %w", name, err)
+	}
+	for _, v := range values {
+		if o, ok := v.(map[string]any); ok && o["analysis_config"] != nil && o["job_id"] == nil {
+			o["job_id"] = name
+		}
+		if err := s.take(v, name); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	jobs := s.Of(Job)
+	if len(jobs) != 1 {
+		return nil, fmt.Errorf("%s holds %d jobs; give a file with one ('tidemark job show JOB' prints one)", name, len(jobs))
+	}
+	return []byte(text(jobs[0].Config)), nil
+}
+
 // finish gives the events that stood by themselves to their calendars, and puts the
 // resources in order.
 func (s *Set) finish() error {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,25 +28,27 @@ type backtestFlags struct {
 	jobs       []string
 	labels     string
 	thresholds []float64
+	list       int
 }
 
 func newBacktest() *cobra.Command {
 	f := &backtestFlags{}
 	cmd := &cobra.Command{
 		Use: "backtest FILE...", Short: "Say what a job would have found in data of the past, and how well",
-		Long: "Run a job over files, without a server, and count its alerts: runs of neighboring buckets of\n" +
-			"one series with an anomaly record. With labels it says how many alerts are true (precision),\n" +
+		Long: "Run a job over files, without a server, and count and list its alerts: runs of neighboring\n" +
+			"buckets of one series with an anomaly record. With labels it says how many alerts are true (precision),\n" +
 			"how many labels are found (recall), how long after their beginning (the median), and how many\n" +
 			"false alerts there are per series and week. Give --job twice to compare two configurations:\n" +
 			"what both find, and what only one does. Labels are a CSV or JSON file with the columns start\n" +
-			"and end and, if they are about one series, series: the value of its split. Without --job the\n" +
-			"job is guessed as 'tidemark detect' does.",
+			"and end and, if they are about one series, series: the value of its split; what may say in\n" +
+			"words what it was. Without --job the job is guessed as 'tidemark detect' does.",
 		Example: "  tidemark backtest cpu.csv\n  tidemark backtest --job cpu.json --labels incidents.csv cpu.csv\n  tidemark backtest --job old.json --job new.json --labels incidents.csv cpu.csv",
 		Args:    atLeast("a file of data"),
 	}
 	form := outputFlag(cmd)
 	flags := cmd.Flags()
-	flags.StringArrayVar(&f.jobs, "job", nil, "`file` with a job's configuration as JSON; twice to compare; \"guess\" is the guessed one")
+	flags.StringArrayVar(&f.jobs, "job", nil, "`file` with a job's configuration (JSON or YAML, as 'tidemark job show' prints it); twice to compare; \"guess\" is the guessed one")
+	flags.IntVar(&f.list, "list", 10, "how `many` alerts are printed")
 	flags.StringVar(&f.labels, "labels", "", "`file` with what is known to have happened")
 	flags.Float64SliceVar(&f.thresholds, "thresholds", []float64{25, 50, 75}, "record `scores` from which a record is an alert")
 	flags.Lookup("thresholds").DefValue = "25,50,75" // Not with six decimals each.
@@ -73,6 +76,10 @@ type tested struct {
 	Series   int       `json:"series"`
 	LengthMs int64     `json:"length_ms"`
 	Outcomes []outcome `json:"outcomes"`
+	// Found are the alerts from the lowest threshold on, the highest score first, and
+	// Missed the labels without one.
+	Found  []oneAlert `json:"found"`
+	Missed []oneLabel `json:"missed,omitempty"`
 
 	found *backtest.Run
 	took  time.Duration
@@ -107,6 +114,7 @@ func (f *backtestFlags) run(cmd *cobra.Command, args []string, form form) error 
 		all = append(all, t)
 		if form == "table" {
 			printOutcomes(out, t, len(known) > 0)
+			printFound(out, t, f.list)
 		}
 	}
 	compared := []contrast{}
@@ -193,6 +201,24 @@ func (t *tested) judge(known []backtest.Label, thresholds []float64) {
 		}
 		t.Outcomes = append(t.Outcomes, w)
 	}
+	if len(thresholds) == 0 {
+		return
+	}
+	alerts := t.found.Alerts(thresholds[0])
+	slices.SortStableFunc(alerts, func(a, b backtest.Alert) int { return cmp.Compare(b.Score, a.Score) })
+	t.Found = convert(alerts)
+	for i := range alerts {
+		if len(known) > 0 {
+			at := slices.IndexFunc(known, func(l backtest.Label) bool { return backtest.Touches(&alerts[i], &l) })
+			t.Found[i].Labelled = new(at >= 0)
+			if at >= 0 {
+				t.Found[i].Label = known[at].What
+			}
+		}
+	}
+	for _, l := range t.found.Missed(known, thresholds[0]) {
+		t.Missed = append(t.Missed, oneLabel{wire.Millis(l.Start.UnixMilli()), wire.Millis(l.End.UnixMilli()), l.Series, l.What})
+	}
 }
 
 func printOutcomes(out io.Writer, t *tested, labelled bool) {
@@ -209,7 +235,7 @@ func printOutcomes(out io.Writer, t *tested, labelled bool) {
 	for _, o := range t.Outcomes {
 		delay := "-"
 		if o.DelayMs != nil {
-			delay = (time.Duration(*o.DelayMs) * time.Millisecond).String()
+			delay = wire.RoughDuration(time.Duration(*o.DelayMs) * time.Millisecond)
 		}
 		fmt.Fprintf(out, "  %5.0f %8d %10s %8s %12s %24.3f\n", o.Threshold, o.Alerts, portion(o.Precision), portion(o.Recall), delay, o.FalsePerSeriesWeek)
 	}
@@ -237,16 +263,72 @@ type oneAlert struct {
 	End    wire.Millis `json:"end"`
 	Series []string    `json:"series"`
 	Score  float64     `json:"score"`
+	// What says in words what the record of the score is about.
+	What string `json:"what"`
+	// Labelled: a label tells of it, in the words of Label; absent without labels.
+	Labelled *bool  `json:"labelled,omitzero"`
+	Label    string `json:"label,omitzero"`
+}
+
+// oneLabel is a label as it is printed.
+type oneLabel struct {
+	Start  wire.Millis `json:"start"`
+	End    wire.Millis `json:"end"`
+	Series string      `json:"series,omitzero"`
+	What   string      `json:"what,omitzero"`
+}
+
+func convert(alerts []backtest.Alert) []oneAlert {
+	out := []oneAlert{}
+	for _, a := range alerts {
+		what := clean(sentence(a.Top, func(string) string { return "" }))
+		out = append(out, oneAlert{wire.Millis(a.Start.UnixMilli()), wire.Millis(a.End.UnixMilli()), append([]string{}, a.Series...), a.Score, what, nil, ""})
+	}
+	return out
+}
+
+// printFound lists the alerts with the highest scores, and the labels that have none.
+func printFound(out io.Writer, t *tested, most int) {
+	for i, a := range t.Found {
+		if i == most {
+			fmt.Fprintf(out, "  %s more (--list prints them)\n", feed.Thousands(int64(len(t.Found)-most)))
+			break
+		}
+		if i == 0 {
+			fmt.Fprintf(out, "  %5s  %-19s  %-7s  %s\n", "SCORE", "FROM (UTC)", "FOR", "WHAT")
+		}
+		fmt.Fprintf(out, "  %5.0f  %s  %-7s  %s%s\n", a.Score, utc(a.Start), wire.RoughDuration(a.End.Time().Sub(a.Start.Time())), a.What, a.mark())
+	}
+	for i, l := range t.Missed {
+		if i == most {
+			fmt.Fprintf(out, "  %s more labels are not found\n", feed.Thousands(int64(len(t.Missed)-most)))
+			break
+		}
+		fmt.Fprintf(out, "  not found: %s, %s to %s\n", l.name(), utc(l.Start), utc(l.End))
+	}
+}
+
+// mark says whether a label tells of an alert, and in which words.
+func (a *oneAlert) mark() string {
+	switch {
+	case a.Labelled == nil:
+		return ""
+	case !*a.Labelled:
+		return "  [no label]"
+	}
+	return "  [" + clean(cmp.Or(a.Label, "label")) + "]"
+}
+
+// name is what a label is called.
+func (l *oneLabel) name() string {
+	name := cmp.Or(l.What, "the label")
+	if l.Series != "" {
+		name += " of " + l.Series
+	}
+	return clean(name)
 }
 
 func compare(first, second *tested, thresholds []float64) (list []contrast) {
-	convert := func(alerts []backtest.Alert) []oneAlert {
-		out := []oneAlert{}
-		for _, a := range alerts {
-			out = append(out, oneAlert{wire.Millis(a.Start.UnixMilli()), wire.Millis(a.End.UnixMilli()), append([]string{}, a.Series...), a.Score})
-		}
-		return out
-	}
 	for _, x := range thresholds {
 		c := backtest.Compare(first.found, second.found, x)
 		list = append(list, contrast{first.Job, second.Job, x, c.Both, convert(c.OnlyFirst), convert(c.OnlySecond)})
@@ -310,6 +392,7 @@ func readLabels(in io.Reader, path string) ([]backtest.Label, error) {
 			}
 		}
 		l.Series, _ = tabular.Text(line, "series")
+		l.What, _ = tabular.Text(line, "what")
 		list = append(list, l)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"tidemark/engine/result"
+	"tidemark/internal/bundle"
 	"tidemark/internal/detect"
 	"tidemark/internal/feed"
 	"tidemark/internal/guess"
@@ -58,7 +60,7 @@ func newDetect() *cobra.Command {
 	flags.StringVar(&f.o.By, "by", "", "`field` whose values are judged within each split")
 	flags.StringVar(&f.o.Over, "over", "", "`field` whose values are compared with one another")
 	sourceFlags(flags, f)
-	flags.StringVar(&f.job, "job", "", "`file` with a job's configuration as JSON, instead of guessing")
+	flags.StringVar(&f.job, "job", "", "`file` with a job's configuration (JSON or YAML), instead of guessing")
 	flags.BoolVar(&f.rows, "rows", false, "copy each row and add its scores")
 	flags.StringVarP(&f.out, "output", "o", "", "`file` to write to, with --rows also a folder; stdout without it")
 	flags.StringVar(&f.format, "format", "", "table, ndjson or csv; without it table on a terminal, else ndjson")
@@ -265,6 +267,30 @@ func (f *detectFlags) openPipe(in io.Reader, errs io.Writer) (run *detect.Run, s
 	return run, s, p.close, c.arrange(run, &s.Source, errors.Is(p.end, io.EOF))
 }
 
+// readJob opens the job that a file holds: a configuration, or what job show, export
+// or Kibana wrote.
+func readJob(path string) (*detect.Run, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	run, err := detect.Parse(raw)
+	if err == nil {
+		return run, nil
+	}
+	one, formErr := bundle.OneJob(raw, path)
+	if formErr != nil {
+		return nil, formErr
+	}
+	if run, formErr = detect.Parse(one); formErr == nil {
+		return run, nil
+	}
+	if bytes.Contains(raw, []byte(`"job_id"`)) || !json.Valid(raw) {
+		err = formErr // Places are those in the configuration by itself.
+	}
+	return nil, fmt.Errorf("%s: %w", path, err)
+}
+
 // choice is the job that is made for an input.
 type choice struct {
 	flags    *detectFlags
@@ -278,11 +304,7 @@ type choice struct {
 func (c *choice) make(look func() (*guess.Guess, error)) (*detect.Run, error) {
 	f := c.flags
 	if f.job != "" {
-		raw, err := os.ReadFile(f.job)
-		if err != nil {
-			return nil, err
-		}
-		return detect.Parse(raw)
+		return readJob(f.job)
 	}
 	g, err := look()
 	if errors.Is(err, guess.ErrNoTime) && f.o.Every == 0 && f.o.TimeField == "" {
@@ -472,7 +494,7 @@ func explainRecord(w io.Writer, r *wire.Record) {
 	fmt.Fprintf(w, "    probability %.3g", r.Probability)
 	if x := r.AnomalyScoreExplanation; x != nil {
 		if x.LowerConfidenceBound != nil && x.UpperConfidenceBound != nil && *x.LowerConfidenceBound < *x.UpperConfidenceBound {
-			fmt.Fprintf(w, ", usually between %.4g and %.4g", *x.LowerConfidenceBound, *x.UpperConfidenceBound)
+			fmt.Fprintf(w, ", usually between %s and %s", figure(*x.LowerConfidenceBound), figure(*x.UpperConfidenceBound))
 		}
 		if x.AnomalyType != "" {
 			fmt.Fprintf(w, ", a %s", x.AnomalyType)

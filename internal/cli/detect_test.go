@@ -1,15 +1,23 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"tidemark/internal/backtest"
+	"tidemark/wire"
 )
 
 // cpuCSV is the use of three processors every five minutes, with a spike at row
@@ -156,10 +164,15 @@ func TestBacktest(t *testing.T) {
 	}
 	out := must(t, "", "backtest", "--job", job, "--job", low, "--labels", labels, "--thresholds", "75", file)
 	lines := strings.Split(strings.TrimSpace(out), "\n")
-	if len(lines) != 8 || !strings.Contains(lines[0], "3 series") || strings.Join(strings.Fields(lines[2]), " ") != "75 1 1.000 0.500 5m0s 0.000" ||
-		!strings.HasPrefix(strings.Join(strings.Fields(lines[5]), " "), "75 0 - 0.000 - ") {
-		t.Errorf("backtest prints\n%s", out)
+	spaced := func(i int) string { return strings.Join(strings.Fields(lines[i]), " ") }
+	if len(lines) != 13 || !strings.Contains(lines[0], "3 series") || spaced(2) != "75 1 1.000 0.500 5m 0.000" || !strings.HasPrefix(spaced(8), "75 0 - 0.000 - ") {
+		t.Fatalf("backtest prints\n%s", out)
 	}
+	if !strings.Contains(spaced(4), "2026-01-10 05:00:00 5m high_mean of cpu, host web-1: 95 instead of about 2") || !strings.HasSuffix(lines[4], "[label]") ||
+		spaced(5) != "not found: the label of web-2, 2026-01-08 00:00:00 to 2026-01-08 01:00:00" || !strings.HasPrefix(spaced(9), "not found") {
+		t.Errorf("backtest lists\n%s", out)
+	}
+	lines = lines[5:]
 	if lines[6] != fmt.Sprintf("from score 75: 0 in both, 1 only in %s, 0 only in %s", job, low) || !strings.HasPrefix(lines[7], "   9") || !strings.HasSuffix(lines[7], "web-1") {
 		t.Errorf("the comparison is\n%s", out)
 	}
@@ -169,12 +182,56 @@ func TestBacktest(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, asJSON)
 		}
 	}
-	if out := must(t, "", "backtest", file); !strings.Contains(out, "ALERTS PER SERIES-WEEK") {
+	for _, want := range []string{`"labelled": true`, `"what": "high_mean of cpu, host web-1: 95 instead of about`, `"missed": [`} {
+		if !strings.Contains(asJSON, want) {
+			t.Errorf("no %s in\n%s", want, asJSON)
+		}
+	}
+	if out := must(t, "", "backtest", "--list", "1", "--thresholds", "5", file); !strings.Contains(out, "ALERTS PER SERIES-WEEK") {
 		t.Errorf("without labels: %s", out)
+	}
+	taxi := must(t, "", "backtest", "--job", "guess", "--job", "../../docs/examples/nyc_taxi_hourly.json", "--labels", "../../docs/examples/nyc_taxi_labels.csv", "../demo/data/nyc_taxi.csv.gz")
+	for _, want := range []string{"mean of value: 39,197 instead of about", "[New York City Marathon and the end of summer time]", "from score 75: "} {
+		if !strings.Contains(taxi, want) {
+			t.Errorf("the example has no %q:\n%s", want, taxi)
+		}
 	}
 	fails(t, exitUsage, "it takes a file of data", "backtest")
 	fails(t, exitUsage, "read only once", "backtest", "--job", job, "--job", low, "-")
 	fails(t, exitError, "labels need the columns start and end", "backtest", "--labels", file, file)
+}
+
+// TestBacktestIsTheServer: the alerts of a backtest are those of the records that a
+// server stores of the same job, bit for bit; the job is the one that it shows.
+func TestBacktestIsTheServer(t *testing.T) {
+	file := write(t, "cpu.csv", cpuCSV(2000))
+	s := start(t, t.TempDir())
+	defer s.end(t)
+	t.Setenv("TIDEMARK_SERVER", s.url)
+	must(t, "", "job", "create", "cpu", "--from", file)
+	must(t, "", "post", "cpu", file)
+	shown := write(t, "shown.json", must(t, "", "job", "show", "cpu"))
+	var have struct {
+		Runs []struct {
+			Found []oneAlert `json:"found"`
+		} `json:"runs"`
+	}
+	if err := json.Unmarshal([]byte(must(t, "", "backtest", "--job", shown, "--thresholds", "1", "-o", "json", file)), &have); err != nil {
+		t.Fatal(err)
+	}
+	var served wire.RecordList
+	_, raw := get(t, s.url+"/_ml/anomaly_detectors/cpu/results/records?size=10000")
+	if err := json.Unmarshal([]byte(raw), &served); err != nil {
+		t.Fatal(err)
+	}
+	run := backtest.Run{Records: served.Records, Span: 5 * time.Minute}
+	want := convert(run.Alerts(1))
+	byScore := func(a, b oneAlert) int { return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Start, b.Start)) }
+	slices.SortFunc(want, byScore)
+	slices.SortFunc(have.Runs[0].Found, byScore)
+	if d := gocmp.Diff(want, have.Runs[0].Found); d != "" || len(want) < 5 {
+		t.Errorf("%d alerts: %s", len(want), d)
+	}
 }
 
 // TestDetectFollows: anomalies of a stream that pauses are printed before it ends.

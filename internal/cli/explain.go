@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -153,7 +154,16 @@ func comparison(r *wire.Record) string {
 	case strings.HasSuffix(r.Function, "rare"):
 		return fmt.Sprintf(": there in %.2g %% of the buckets", 100*r.Typical[0])
 	}
-	return fmt.Sprintf(": %.4g instead of about %.4g", r.Actual[0], r.Typical[0])
+	return fmt.Sprintf(": %s instead of about %s", figure(r.Actual[0]), figure(r.Typical[0]))
+}
+
+// figure writes a value for people, with four digits or all before the point.
+func figure(v float64) string {
+	const least, most = 1000, 1e15
+	if size := math.Abs(v); size >= least && size < most {
+		return feed.Thousands(int64(math.Round(v)))
+	}
+	return strconv.FormatFloat(v, 'g', 4, 64)
 }
 
 // byCategory is the field whose values are categories of messages.
