@@ -36,12 +36,13 @@ func newBacktest() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "backtest FILE...", Short: "Say what a job would have found in data of the past, and how well",
 		Long: "Run a job over files, without a server, and count and list its alerts: runs of neighboring\n" +
-			"buckets of one series with an anomaly record. With labels it says how many alerts are true (precision),\n" +
-			"how many labels are found (recall), how long after their beginning (the median), and how many\n" +
-			"false alerts there are per series and week. Give --job twice to compare two configurations:\n" +
-			"what both find, and what only one does. Labels are a CSV or JSON file with the columns start\n" +
-			"and end and, if they are about one series, series: the value of its split; what may say in\n" +
-			"words what it was. Without --job the job is guessed as 'tidemark detect' does.",
+			"buckets of one series with an anomaly record. With labels it says how many alerts are true\n" +
+			"(precision), how many labels are found (recall), how long after their beginning (the median\n" +
+			"delay), and how many false alerts there are per series and week. Give --job twice to compare\n" +
+			"two configurations: what both find, and what only one does.\n\n" +
+			"Labels are a CSV or JSON file with the columns start and end and, if they are about one\n" +
+			"series, series: the value of its split; what may say in words what it was. Without --job the\n" +
+			"job is guessed as 'tidemark detect' does.",
 		Example: "  tidemark backtest cpu.csv\n  tidemark backtest --job cpu.json --labels incidents.csv cpu.csv\n  tidemark backtest --job old.json --job new.json --labels incidents.csv cpu.csv",
 		Args:    atLeast("a file of data"),
 	}

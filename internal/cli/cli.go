@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"tidemark/wire"
 )
@@ -54,7 +55,7 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 		fmt.Fprintf(errs, "tidemark: %s\n", oneLine(err))
 		return exitFound
 	case errors.As(err, &usage):
-		fmt.Fprintf(errs, "tidemark: %s\nRun '%s --help' for usage.\n", oneLine(err), ran.CommandPath())
+		fmt.Fprintf(errs, "%s: %s\nRun '%s --help' for usage.\n", ran.CommandPath(), oneLine(err), ran.CommandPath())
 		return exitUsage
 	}
 	fmt.Fprintf(errs, "tidemark: %s\n", oneLine(err))
@@ -81,17 +82,62 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError{fmt.Errorf("unknown command %q", args[0])}
+				return unknownCommand(cmd, args[0])
 			}
 			return cmd.Help()
 		},
 		Args: cobra.ArbitraryArgs,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newServe(), newVersion(), newDemo(), newDetect(), newBacktest(), newJob(), newPost(),
-		newResults(), newSnapshot(), newCalendar(), newFilter(), newDatafeed(), newExport(), newImport(), newApply(false), newApply(true))
+	root.SetFlagErrorFunc(flagError)
+	for _, g := range []struct {
+		id, title string
+		commands  []*cobra.Command
+	}{
+		{"alone", "Without a server:", []*cobra.Command{newDemo(), newDetect(), newBacktest()}},
+		{"jobs", "Jobs, data and results:", []*cobra.Command{newServe(), newJob(), newPost(), newResults(), newDatafeed(), newCalendar(), newFilter(), newSnapshot()}},
+		{"files", "Jobs as files:", []*cobra.Command{newApply(true), newApply(false), newExport(), newImport()}},
+	} {
+		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+		for _, cmd := range g.commands {
+			cmd.GroupID = g.id
+		}
+		root.AddCommand(g.commands...)
+	}
+	root.AddCommand(newVersion())
 	completeArguments(root)
 	return root
+}
+
+// unknownCommand says what a word could have been that is no command.
+func unknownCommand(cmd *cobra.Command, word string) error {
+	cmd.SuggestionsMinimumDistance = 2
+	if like := cmd.SuggestionsFor(word); len(like) > 0 {
+		return usageError{fmt.Errorf("unknown command %q; did you mean %s?", word, strings.Join(like, " or "))}
+	}
+	var names []string
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	return usageError{fmt.Errorf("unknown command %q; there are %s", word, strings.Join(names, ", "))}
+}
+
+// flagError says what an unknown flag could have been.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return usageError{err}
+	}
+	// The suggestions of commands are made of names: flags lend theirs.
+	names := &cobra.Command{SuggestionsMinimumDistance: 2}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		names.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+	})
+	if like := names.SuggestionsFor(unknown.GetSpecifiedName()); len(like) > 0 {
+		return usageError{fmt.Errorf("%w; did you mean --%s?", err, strings.Join(like, " or --"))}
+	}
+	return usageError{err}
 }
 
 // exactly wants n arguments, named for the message.

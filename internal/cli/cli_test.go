@@ -60,7 +60,7 @@ func fails(t *testing.T, want int, part string, args ...string) {
 	t.Helper()
 	status, _, errs := tidemark(t, "", args...)
 	first, rest, _ := strings.Cut(strings.TrimSpace(errs), "\n")
-	if status != want || !strings.HasPrefix(first, "tidemark: ") || strings.HasPrefix(first, "tidemark: tidemark") || !strings.Contains(first, part) ||
+	if status != want || !strings.HasPrefix(first, "tidemark") || strings.Contains(first, ": tidemark: ") || !strings.Contains(first, part) ||
 		rest != "" && !strings.HasPrefix(rest, "Run 'tidemark") {
 		t.Errorf("tidemark %s: status %d, want %d with %q:\n%s", strings.Join(args, " "), status, want, part, errs)
 	}

@@ -146,7 +146,7 @@ func remedy(err error, server string) error {
 	var refused *client.Error
 	switch {
 	case errors.As(err, &lost) && strings.Contains(err.Error(), "connection refused"):
-		return fmt.Errorf("%w. Is there a server at %s? Start one with 'tidemark serve', or name it with --server or TIDEMARK_SERVER", err, server)
+		return fmt.Errorf("no server answers at %s (connection refused); start one with 'tidemark serve', or name another with --server or TIDEMARK_SERVER", server)
 	case errors.As(err, &refused) && refused.Status == http.StatusUnauthorized:
 		return fmt.Errorf("%w. Say who you are with --user, --api-key, TIDEMARK_USER or TIDEMARK_API_KEY", err)
 	case errors.As(err, &refused) && refused.Status == http.StatusConflict && strings.Contains(refused.Reason, "is not open"):

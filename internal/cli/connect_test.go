@@ -79,3 +79,19 @@ func TestFollow(t *testing.T) {
 		t.Errorf("status %d:\n%s%s", status, out.String(), errs.String())
 	}
 }
+
+// TestTypos: what was mistyped is told with what it could have been.
+func TestTypos(t *testing.T) {
+	for want, args := range map[string][]string{
+		`tidemark: unknown command "detct"; did you mean detect?`:                                        {"detct", "x"},
+		`tidemark job: unknown command "lst"; did you mean list?`:                                        {"job", "lst"},
+		`tidemark results: unknown command "sales"; there are buckets, categories, influencers, records`: {"results", "sales"},
+		`tidemark detect: unknown flag: --fild; did you mean --field?`:                                   {"detect", "--fild", "v"},
+		`tidemark detect: unknown flag: --zzzzzzz`:                                                       {"detect", "--zzzzzzz"},
+		`no server answers at http://127.0.0.1:9 (connection refused); start one with 'tidemark serve'`:  {"job", "list", "--server", "http://127.0.0.1:9"},
+	} {
+		if status, _, errs := tidemark(t, "", args...); status == exitOK || !strings.Contains(errs, want) {
+			t.Errorf("%v: status %d, %s, want %s", args, status, errs, want)
+		}
+	}
+}

@@ -47,23 +47,27 @@ func newDetect() *cobra.Command {
 	f := &detectFlags{}
 	cmd := &cobra.Command{
 		Use: "detect [FILE...]", Short: "Find anomalies in files or in a pipe, without a server",
-		Long: "Look at the first records of files (CSV or JSON, plain or gzip; stdin without a file), choose\n" +
-			"what to watch, say so, and print each anomaly as soon as its bucket is final. Several files\n" +
-			"are merged by time; rows that are not in order of time are sorted. With --rows a CSV file, or every one in a folder, is copied with two\n" +
-			"more columns, anomaly_score and novelty_score, each computed from that row and earlier ones.\n\n" +
+		Long: "Look at the first records of files (CSV, JSON or logs, plain or packed; stdin without a file),\n" +
+			"choose what to watch, say so, and print each anomaly as soon as its bucket is final. Several\n" +
+			"files are merged by time; records that are not in order of time are sorted.\n\n" +
+			"With --rows a CSV file, or every one in a folder, is copied with two more columns,\n" +
+			"anomaly_score and novelty_score from 0 to 1, each computed from that row and earlier ones.\n\n" +
+			"Anomalies of messages name a category; as NDJSON its definition comes before the first record\n" +
+			"that names it, with the result_type category_definition.\n\n" +
 			"Exit status: 0 done, 1 error, 2 wrong usage, 3 an anomaly reached --fail-on.",
-		Example: "  tidemark detect cpu.csv\n  kubectl logs web | tidemark detect --function count --format ndjson\n  tidemark detect --rows -o scored/ data/",
+		Example: "  tidemark detect cpu.csv\n  tidemark detect --field errors,latency --partition host --explain metrics.csv.gz\n" +
+			"  tidemark detect /var/log/syslog\n  kubectl logs -f web | tidemark detect\n  tidemark detect --rows -o scored/ data/",
 	}
 	flags := cmd.Flags()
 	guessFlags(flags, &f.o)
-	flags.StringVar(&f.o.Split, "partition", "", "the same as --split")
+	flags.StringVar(&f.o.Split, "partition", "", "`field` whose values are series of their own, the same as --split")
 	flags.StringVar(&f.o.By, "by", "", "`field` whose values are judged within each split")
 	flags.StringVar(&f.o.Over, "over", "", "`field` whose values are compared with one another")
 	sourceFlags(flags, f)
 	flags.StringVar(&f.job, "job", "", "`file` with a job's configuration (JSON or YAML), instead of guessing")
 	flags.BoolVar(&f.rows, "rows", false, "copy each row and add its scores")
 	flags.StringVarP(&f.out, "output", "o", "", "`file` to write to, with --rows also a folder; stdout without it")
-	flags.StringVar(&f.format, "format", "", "table, ndjson or csv; without it table on a terminal, else ndjson")
+	flags.StringVar(&f.format, "format", "", "`form` of the output: table, ndjson or csv; without it table on a terminal, else ndjson")
 	flags.Float64Var(&f.minScore, "min-score", 25, "lowest record `score` that is printed, 0 to 100")
 	flags.Float64Var(&f.failOn, "fail-on", 0, "exit with status 3 if a record reaches this `score`")
 	flags.BoolVar(&f.explain, "explain", false, "print below each anomaly how it was judged")

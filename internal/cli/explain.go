@@ -203,6 +203,14 @@ func messages(ctx context.Context, c *client.Client, job string) func(id string)
 	}
 }
 
+// what names a function with its field.
+func what(function, field string) string {
+	if field == "" {
+		return function
+	}
+	return function + " of " + field
+}
+
 // mostBlamed is how many values of one field are named in a sentence.
 const mostBlamed = 2
 
@@ -225,10 +233,7 @@ func blamed(r *wire.Record) string {
 // sentence says in words what an anomaly record is about. message gives an example of
 // a category.
 func sentence(r *wire.Record, message func(id string) string) string {
-	text := r.Function
-	if r.FieldName != "" {
-		text += " of " + r.FieldName
-	}
+	text := what(r.Function, r.FieldName)
 	for _, x := range []struct {
 		field string
 		value *string

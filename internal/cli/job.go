@@ -26,8 +26,8 @@ import (
 func newJobCreate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "create JOB", Short: "Create a job for data like that in a file, and open it", Args: exactly("a job"),
-		Long: "Look at the first records of a file (CSV or JSON, plain or gzip), propose a job, create it\n" +
-			"and open it. What was guessed is printed with the reasons; every guess can be overridden.",
+		Long: "Look at the first records of a file (CSV, JSON or a log, plain or packed), propose a job,\n" +
+			"create it and open it. What was guessed is printed with the reasons; every guess can be overridden.",
 		Example: "  tidemark job create sales --from sales.csv\n  tidemark job create sales --from sales.csv --function sum --field amount --bucket-span 1h --dry-run",
 	}
 	connect := serverFlag(cmd)
@@ -71,7 +71,7 @@ func guessFlags(flags *pflag.FlagSet, o *guess.Overrides) {
 	flags.StringVar(&o.TimeField, "time-field", "", "`field` that holds the time")
 	flags.StringVar(&o.TimeFormat, "time-format", "", "its `format`: epoch, epoch_ms or a pattern such as \"yyyy-MM-dd HH:mm:ss\"")
 	flags.StringVar(&o.BucketSpan, "bucket-span", "", "`time` that a bucket spans, such as 5m")
-	flags.StringVar(&o.Function, "function", "", "what is watched: count, sum, mean, min, max, and others")
+	flags.StringVar(&o.Function, "function", "", "`name` of what is watched: count, sum, mean, min, max, and others")
 	flags.StringVar(&o.Field, "field", "", "`field` that the function looks at, or several separated by commas; all that hold numbers if not given")
 	flags.StringVar(&o.Split, "split", "", "`field` whose values are series of their own")
 	flags.StringVar(&o.Messages, "messages", "", "`field` with messages of a log, whose categories are watched")
@@ -176,8 +176,8 @@ func printGuess(out io.Writer, id, from string, g *guess.Guess) error {
 func newPost() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "post JOB FILE...", Short: "Send the records of files to a job",
-		Long: "Send the records of files (CSV or JSON, plain or gzip; - is stdin) to a job. Several files\n" +
-			"are merged by time. At the end the job is flushed, so that results are there to be read.",
+		Long: "Send the records of files (CSV, JSON or logs, plain or packed; - is stdin) to a job. Several\n" +
+			"files are merged by time. At the end the job is flushed, so that results are there to be read.",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 2 {
 				return usageError{errors.New("it takes a job and at least one file")}

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -239,7 +241,7 @@ func newJobForecast() *cobra.Command {
 	flags.Var(&span{&r.Duration}, "duration", "how far, such as 3d; a day if not given")
 	var keep time.Duration
 	flags.Var(&span{&keep}, "expires-in", "how long the server keeps it; 14d if not given, 0 for good")
-	size := flags.Int("size", 24, "how `many` rows of the table at most")
+	size := flags.Int("size", 24, "how `many` rows of the table at most, of each series")
 	cmd.RunE = connect(func(cmd *cobra.Command, c *client.Client, args []string) error {
 		r.JobID = args[0]
 		if flags.Changed("expires-in") {
@@ -257,9 +259,13 @@ func newJobForecast() *cobra.Command {
 // showForecast waits for a forecast and prints it.
 func showForecast(cmd *cobra.Command, c *client.Client, form form, job, id string, size int) error {
 	ctx := cmd.Context()
+	j, err := oneJob(ctx, c, job)
+	if err != nil {
+		return err
+	}
 	query := func(kind string, size int) client.SearchRequest {
 		return client.SearchRequest{Index: ".ml-anomalies-" + job, Body: fmt.Appendf(nil,
-			`{"size":%d,"sort":["timestamp"],"query":{"bool":{"filter":[{"term":{"result_type":%q}},{"term":{"forecast_id":%q}}]}}}`, size, kind, id)}
+			`{"size":%d,"track_total_hits":true,"sort":["timestamp"],"query":{"bool":{"filter":[{"term":{"result_type":%q}},{"term":{"forecast_id":%q}}]}}}`, size, kind, id)}
 	}
 	for {
 		found, err := c.Search(ctx, query("model_forecast_request_stats", 1))
@@ -276,7 +282,7 @@ func showForecast(cmd *cobra.Command, c *client.Client, form form, job, id strin
 		case "failed":
 			return fmt.Errorf("the forecast failed: %s", strings.Join(s.ForecastMessages, "; "))
 		case "finished":
-			return printForecast(cmd, c, form, query("model_forecast", wire.MaxPage), size)
+			return printForecast(cmd, c, form, j.AnalysisConfig.Detectors, query("model_forecast", wire.MaxPage), size)
 		}
 		select {
 		case <-ctx.Done():
@@ -286,27 +292,42 @@ func showForecast(cmd *cobra.Command, c *client.Client, form form, job, id strin
 	}
 }
 
-func printForecast(cmd *cobra.Command, c *client.Client, form form, query client.SearchRequest, size int) error {
-	found, err := c.Search(cmd.Context(), query)
+func printForecast(command *cobra.Command, c *client.Client, form form, detectors []wire.Detector, query client.SearchRequest, size int) error {
+	found, err := c.Search(command.Context(), query)
 	if err != nil {
 		return err
 	}
-	list, rows := []forecastPoint{}, [][]string{}
+	list := []forecastPoint{}
 	for _, hit := range found.Hits.Hits {
 		var p forecastPoint
 		if err := unmarshal(hit.Source, &p); err != nil {
 			return err
 		}
 		list = append(list, p)
-		if len(rows) < size {
-			rows = append(rows, []string{utc(p.Timestamp), number(p.Prediction), number(p.Lower), number(p.Upper), clean(p.series())})
+	}
+	// Each series by itself, in order of time.
+	slices.SortStableFunc(list, func(a, b forecastPoint) int {
+		return cmp.Or(cmp.Compare(a.Detector, b.Detector), strings.Compare(a.splits(), b.splits()))
+	})
+	rows, of := [][]string{}, map[string]int{}
+	for i := range list {
+		p := &list[i]
+		series := p.splits()
+		if p.Detector < len(detectors) {
+			series = what(detectors[p.Detector].Function, detectors[p.Detector].FieldName) + series
+		}
+		if of[series]++; of[series] <= size {
+			rows = append(rows, []string{clean(series), utc(p.Timestamp), figure(p.Prediction), figure(p.Lower), figure(p.Upper)})
 		}
 	}
-	if err := form.show(cmd.OutOrStdout(), list, "the models have nothing to forecast yet", []string{"TIME (UTC)", "EXPECTED", "LOWER", "UPPER", "SERIES"}, rows); err != nil {
+	if err := form.show(command.OutOrStdout(), list, "the models have nothing to forecast yet", []string{"SERIES", "TIME (UTC)", "EXPECTED", "LOWER", "UPPER"}, rows); err != nil {
 		return err
 	}
 	if more := len(list) - len(rows); more > 0 && form == "table" {
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s more rows; --size shows them\n", feed.Thousands(int64(more)))
+		fmt.Fprintf(command.ErrOrStderr(), "%s more rows; --size shows them\n", feed.Thousands(int64(more)))
+	}
+	if all := found.Hits.Total; all != nil && all.Value > int64(len(list)) {
+		fmt.Fprintf(command.ErrOrStderr(), "these are the first %s of %s points in order of time; a shorter --duration has all series in full\n", feed.Thousands(int64(len(list))), feed.Thousands(all.Value))
 	}
 	return nil
 }
@@ -318,20 +339,22 @@ type forecastPoint struct {
 	Lower          float64     `json:"forecast_lower"`
 	Upper          float64     `json:"forecast_upper"`
 	Feature        string      `json:"model_feature,omitzero"`
+	Detector       int         `json:"detector_index"`
 	PartitionName  string      `json:"partition_field_name,omitzero"`
 	PartitionValue string      `json:"partition_field_value,omitzero"`
 	ByName         string      `json:"by_field_name,omitzero"`
 	ByValue        string      `json:"by_field_value,omitzero"`
 }
 
-func (p *forecastPoint) series() string {
-	var parts []string
+// splits are the values that tell the point's series from others of its detector.
+func (p *forecastPoint) splits() string {
+	text := ""
 	for _, x := range [][2]string{{p.PartitionName, p.PartitionValue}, {p.ByName, p.ByValue}} {
 		if x[0] != "" {
-			parts = append(parts, x[0]+"="+x[1])
+			text += ", " + x[0] + " " + x[1]
 		}
 	}
-	return strings.Join(parts, " ")
+	return text
 }
 
 // oneJob is the configuration of a job that a command names.
