@@ -1,8 +1,8 @@
 package archtest
 
 import (
-	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -24,37 +24,18 @@ var (
 // are called.
 func folders(t *testing.T) map[string][]string {
 	t.Helper()
-	dir := root(t)
 	tests := map[string][]string{}
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() {
-			return enter(dir, path, d)
-		}
-		if !strings.HasSuffix(path, ".go") {
-			return nil
-		}
-		raw, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(dir, filepath.Dir(path))
-		folder := filepath.ToSlash(rel)
+	eachFile(t, ".go", func(name string, raw []byte) {
+		folder := path.Dir(name)
 		if tests[folder] == nil {
 			tests[folder] = []string{}
 		}
-		if strings.HasSuffix(path, "_test.go") {
+		if strings.HasSuffix(name, "_test.go") {
 			for _, m := range testFunc.FindAllSubmatch(raw, -1) {
 				tests[folder] = append(tests[folder], string(m[1]))
 			}
 		}
-		return err
 	})
-	if err != nil || len(tests) < 5 {
-		t.Fatalf("walk: %v, %d folders", err, len(tests))
-	}
 	return tests
 }
 
@@ -112,15 +93,15 @@ func TestArchitectureNamesEveryPackage(t *testing.T) {
 		cell, _, _ := strings.Cut(strings.TrimPrefix(line, "| "), " | ")
 		beside := ""
 		for i, m := range quoted.FindAllStringSubmatch(cell, -1) {
-			path := m[1]
+			folder := m[1]
 			if i == 0 {
-				beside = filepath.ToSlash(filepath.Dir(path))
-			} else if !exists(tests, path) {
-				path = beside + "/" + path // `engine/spec`, `record` are neighbors.
+				beside = path.Dir(folder)
+			} else if !exists(tests, folder) {
+				folder = beside + "/" + folder // `engine/spec`, `record` are neighbors.
 			}
-			named[path] = true
-			if !exists(tests, path) {
-				t.Errorf("docs/architecture.md names %q, which is no folder of this tree", path)
+			named[folder] = true
+			if !exists(tests, folder) {
+				t.Errorf("docs/architecture.md names %q, which is no folder of this tree", folder)
 			}
 		}
 	}
@@ -153,36 +134,21 @@ func exists(tests map[string][]string, folder string) bool {
 
 // TestLinksLeadSomewhere: what a document points to inside the tree is there.
 func TestLinksLeadSomewhere(t *testing.T) {
-	dir := root(t)
 	checked := 0
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() && (d.Name() == ".git" || d.Name() == "node_modules") {
-			return filepath.SkipDir
-		}
-		if filepath.Ext(path) != ".md" {
-			return nil
-		}
-		raw, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
+	eachFile(t, ".md", func(name string, raw []byte) {
 		for _, m := range link.FindAllSubmatch(codeBlock.ReplaceAll(raw, nil), -1) {
 			to, _, _ := strings.Cut(string(m[1]), "#")
 			if to == "" || strings.Contains(to, "://") {
 				continue
 			}
 			checked++
-			if _, err := os.Stat(filepath.Join(filepath.Dir(path), filepath.FromSlash(to))); err != nil {
-				t.Errorf("%s points to %q, which is not there", path, to)
+			if _, err := os.Stat(filepath.Join(root(t), filepath.FromSlash(path.Join(path.Dir(name), to)))); err != nil {
+				t.Errorf("%s points to %q, which is not there", name, to)
 			}
 		}
-		return nil
 	})
-	if err != nil || checked < 10 {
-		t.Fatalf("walk: %v, %d links", err, checked)
+	if checked < 10 {
+		t.Fatalf("found only %d links: the reading is broken", checked)
 	}
 }
 

@@ -30,31 +30,11 @@ const maxLines = 1000
 
 // TestFileLength looks at test files too.
 func TestFileLength(t *testing.T) {
-	dir := root(t)
-	checked := 0
-	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() {
-			return enter(dir, path, d)
-		}
-		if !strings.HasSuffix(path, ".go") {
-			return nil
-		}
-		raw, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		checked++
+	eachFile(t, ".go", func(name string, raw []byte) {
 		if n := strings.Count(string(raw), "\n"); n > maxLines {
-			t.Errorf("%s has %d lines, more than %d: split it by idea", path, n, maxLines)
+			t.Errorf("%s has %d lines, more than %d: split it by idea", name, n, maxLines)
 		}
-		return nil
 	})
-	if err != nil || checked == 0 {
-		t.Fatalf("walk: %v, %d files", err, checked)
-	}
 }
 
 // forbiddenCalls in the engine would let the outside in.

@@ -52,6 +52,35 @@ func load(t *testing.T) []source {
 	return loaded
 }
 
+// eachFile reads the files of the tree that end in a suffix, tests among them, by their
+// names relative to the root, with slashes.
+func eachFile(t *testing.T, suffix string, do func(name string, raw []byte)) {
+	t.Helper()
+	dir, found := root(t), 0
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return enter(dir, path, d)
+		}
+		if !strings.HasSuffix(path, suffix) {
+			return nil
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		found++
+		do(filepath.ToSlash(name), raw)
+		return err
+	})
+	if err != nil || found < 5 {
+		t.Fatalf("walk: %v, %d files in %s", err, found, suffix)
+	}
+}
+
 func root(t *testing.T) string {
 	t.Helper()
 	dir, err := os.Getwd()

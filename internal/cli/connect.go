@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
@@ -135,9 +136,33 @@ func serverFlag(cmd *cobra.Command) func(command) func(*cobra.Command, []string)
 				return err
 			}
 			defer c.Close()
-			return remedy(do(cmd, c, args), a.server)
+			err = do(cmd, c, args)
+			return remedy(otherJobs(cmd.Context(), c, err), a.server)
 		}
 	}
+}
+
+// fewJobs is how many jobs are named where one is not found.
+const fewJobs = 5
+
+// otherJobs adds to an error about a job that is not there which ones are.
+func otherJobs(ctx context.Context, c *client.Client, err error) error {
+	var refused *client.Error
+	if !errors.As(err, &refused) || refused.Status != http.StatusNotFound || !strings.Contains(refused.Reason, "No known job with id") {
+		return err
+	}
+	list, listErr := c.GetJobs(ctx, client.GetJobsRequest{})
+	if listErr != nil || len(list.Jobs) == 0 {
+		return err // What went wrong first is what counts.
+	}
+	var names []string
+	for _, j := range list.Jobs[:min(len(list.Jobs), fewJobs)] {
+		names = append(names, j.JobID)
+	}
+	if len(list.Jobs) > fewJobs {
+		names = append(names, "…")
+	}
+	return fmt.Errorf("%w. There are %s", err, strings.Join(names, ", "))
 }
 
 // remedy adds what to do to errors that have one answer for all commands.
