@@ -136,7 +136,7 @@ func (f *backtestFlags) test(ctx context.Context, job string, args []string, in 
 	if job != guessed {
 		one.job, name = job, job
 	}
-	run, source, closeAll, err := one.open(args, in, errs)
+	run, source, closeAll, err := one.open(ctx, args, in, errs)
 	defer closeAll()
 	if err != nil {
 		return nil, err

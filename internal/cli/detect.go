@@ -138,10 +138,13 @@ func (f *detectFlags) run(ctx context.Context, args []string, in io.Reader, out,
 		return err
 	}
 	if len(args) == 0 {
+		if in == os.Stdin && feed.IsTerminal(os.Stdin) {
+			return usageError{errors.New("give a file, or data from a pipe; '-' reads what you type")}
+		}
 		args = []string{"-"}
 	}
 	began := time.Now()
-	run, source, closeAll, err := f.open(args, in, errs)
+	run, source, closeAll, err := f.open(ctx, args, in, errs)
 	defer closeAll()
 	if err != nil {
 		return err
@@ -162,8 +165,11 @@ func (f *detectFlags) run(ctx context.Context, args []string, in io.Reader, out,
 		return line, err
 	}
 	feedErr := run.Feed(ctx, next, source.waiting, emit)
-	if feedErr == nil {
+	switch {
+	case feedErr == nil:
 		run.Interim(emit)
+	case errors.Is(feedErr, context.Canceled) && source.waiting != nil:
+		feedErr = nil // A stream ends when its user ends it.
 	}
 	p.Finish()
 	if err = errors.Join(feedErr, err, w.end()); err != nil {
@@ -227,10 +233,10 @@ type records struct {
 }
 
 // open opens the files and makes the job.
-func (f *detectFlags) open(args []string, in io.Reader, errs io.Writer) (run *detect.Run, s records, closeAll func(), err error) {
+func (f *detectFlags) open(ctx context.Context, args []string, in io.Reader, errs io.Writer) (run *detect.Run, s records, closeAll func(), err error) {
 	closeAll = func() {}
 	if len(args) == 1 && args[0] == "-" {
-		return f.openPipe(in, errs)
+		return f.openPipe(ctx, in, errs)
 	}
 	if f.o.Every > 0 && len(args) > 1 {
 		return nil, s, closeAll, usageError{errors.New("--every takes one file: records of several could not be merged")}
@@ -247,12 +253,12 @@ func (f *detectFlags) open(args []string, in io.Reader, errs io.Writer) (run *de
 }
 
 // openPipe looks at the first records of a stream and gives them back.
-func (f *detectFlags) openPipe(in io.Reader, errs io.Writer) (run *detect.Run, s records, closeAll func(), err error) {
+func (f *detectFlags) openPipe(ctx context.Context, in io.Reader, errs io.Writer) (run *detect.Run, s records, closeAll func(), err error) {
 	r, err := tabular.Open(in, "stdin")
 	if err != nil {
 		return nil, s, func() {}, err
 	}
-	p := newPipe(r.Next)
+	p := newPipe(ctx, r.Next)
 	size := f.sampleSize
 	if size == 0 {
 		size = guess.SampleRecords

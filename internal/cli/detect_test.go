@@ -258,3 +258,32 @@ func TestDetectFollows(t *testing.T) {
 		t.Errorf("status %d: %s", status, errs.String())
 	}
 }
+
+// TestDetectIsEnded: a stream that goes on is ended by its user, with what there was.
+func TestDetectIsEnded(t *testing.T) {
+	in, feeder := io.Pipe()
+	defer feeder.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var out, errs buffer
+	ended := make(chan int, 1)
+	go func() {
+		ended <- Run(ctx, []string{"detect", "--format", "csv", "--min-score", "75"}, in, &out, &errs)
+	}()
+	if _, err := io.WriteString(feeder, cpuCSV(1600)); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	for !strings.Contains(out.String(), "web-1") && time.Now().Before(deadline) {
+		time.Sleep(20 * time.Millisecond)
+	}
+	cancel()
+	select {
+	case status := <-ended:
+		if status != exitOK || !strings.Contains(errs.String(), "4,800 records") || !strings.Contains(errs.String(), "1 anomaly of score 75") {
+			t.Errorf("status %d: %s", status, errs.String())
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("it goes on")
+	}
+}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"time"
@@ -10,6 +11,7 @@ import (
 // pipe reads records ahead of whoever works on them, so that a stream that pauses
 // can be told from one that has ended.
 type pipe struct {
+	ctx   context.Context
 	lines chan line
 	stop  chan struct{}
 	head  [][]byte // looked at, to be yielded again
@@ -24,8 +26,9 @@ type line struct {
 // pipeAhead is how many records are read ahead.
 const pipeAhead = 4096
 
-func newPipe(next func() ([]byte, error)) *pipe {
-	p := &pipe{lines: make(chan line, pipeAhead), stop: make(chan struct{})}
+// newPipe begins to read; it yields nothing more once ctx ends.
+func newPipe(ctx context.Context, next func() ([]byte, error)) *pipe {
+	p := &pipe{ctx: ctx, lines: make(chan line, pipeAhead), stop: make(chan struct{})}
 	go func() {
 		for {
 			text, err := next()
@@ -72,6 +75,8 @@ func (p *pipe) look(n int) func() ([]byte, error) {
 			return l.text, nil
 		case <-patience:
 			return nil, io.EOF
+		case <-p.ctx.Done():
+			return nil, p.ctx.Err()
 		}
 	}
 }
@@ -98,7 +103,12 @@ func (p *pipe) next() ([]byte, error) {
 	if p.end != nil {
 		return nil, p.end
 	}
-	l := <-p.lines
+	var l line
+	select {
+	case l = <-p.lines:
+	case <-p.ctx.Done():
+		return nil, p.ctx.Err()
+	}
 	if l.err != nil && !errors.Is(l.err, io.EOF) {
 		p.end = l.err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
 )
 
 // Progress shows how far a feed is: a bar on a terminal, a line now and then
@@ -77,12 +78,8 @@ func Thousands(n int64) string {
 	return s
 }
 
-// IsTerminal reports whether a writer is a terminal that can show a bar.
-func IsTerminal(w io.Writer) bool {
+// IsTerminal reports whether a stream is a terminal that can show a bar.
+func IsTerminal(w any) bool {
 	f, ok := w.(*os.File)
-	if !ok || os.Getenv("TERM") == "dumb" {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return ok && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
 }
