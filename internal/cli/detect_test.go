@@ -144,6 +144,9 @@ func TestRows(t *testing.T) {
 	if !strings.HasPrefix(semicolons, "time;v;anomaly_score;novelty_score\n1767571200;1,5;0.00000000;") {
 		t.Errorf("another delimiter: %s", semicolons)
 	}
+	if out := must(t, "time,v\n1767571200,1,\n", "detect", "--rows", "--quiet"); !strings.Contains(out, "\n1767571200,1,0.00000000,0.00000000\n") {
+		t.Errorf("a delimiter at the end of the line: %s", out)
+	}
 	if _, err := os.Stat(filepath.Join(out, "notes.txt")); err == nil {
 		t.Error("a file that is no table was copied")
 	}

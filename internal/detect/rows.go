@@ -71,6 +71,9 @@ func Rows(in io.Reader, out io.Writer, name string, o guess.Overrides, say Say) 
 		for len(row) < len(t.header) {
 			row = append(row, "")
 		}
+		for len(row) > len(t.header) && row[len(row)-1] == "" {
+			row = row[:len(row)-1] // A delimiter at the end of the line.
+		}
 		rows++
 		return csvOut.Write(append(row, unit(s.Score), unit(s.Novelty)))
 	}

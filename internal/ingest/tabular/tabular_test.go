@@ -60,6 +60,7 @@ func TestOpen(t *testing.T) {
 		"key=value":     {"ts=1767323045 n=5 msg=\"a b\"\n", []string{`{"ts":1767323045,"n":5,"message":"a b"}`}},
 		"times of zone": {"time,v\n2026-01-02 03:04:05 Europe/Berlin,5\n2026-01-02 03:04:06 Europe/Berlin,6\n", []string{`{"time":"2026-01-02 03:04:05 Europe/Berlin","v":5}`, `{"time":"2026-01-02 03:04:06 Europe/Berlin","v":6}`}},
 		"names twice":   {"a,a,,a\n1,2,3,4\n", []string{`{"a":1,"a_2":2,"column3":3,"a_3":4}`}},
+		"empty at end":  {"a,b\n1,2,\n3,4,,\n", []string{`{"a":1,"b":2}`, `{"a":3,"b":4}`}},
 		"bare quotes":   {"a,b\n5\" disk,1\n", []string{`{"a":"5\" disk","b":1}`}},
 		"comments":      {"# by x\n# at, noon\n\na,b\n1,2\n", []string{`{"a":1,"b":2}`}},
 		"names in #":    {"#a,b\n1,2\n3,4\n5,6\n", []string{`{"a":1,"b":2}`, `{"a":3,"b":4}`, `{"a":5,"b":6}`}},
