@@ -215,6 +215,17 @@ func (f *Fields) lookup(path string) *field {
 	return at
 }
 
+// IsSubfield reports whether the field at a path is another view of the values of
+// the one above it.
+func (f *Fields) IsSubfield(path string) bool {
+	last := strings.LastIndexByte(path, '.')
+	if last < 0 {
+		return false
+	}
+	above := f.lookup(path[:last])
+	return above != nil && above.subs[path[last+1:]] != nil
+}
+
 // Type is the type of the field at a path; known is false if nothing was
 // declared or seen there.
 func (f *Fields) Type(path string) (typ Type, known bool) {

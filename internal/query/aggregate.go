@@ -25,6 +25,8 @@ type group struct {
 	metas  []any
 	typed  bool
 	makers []maker
+	// sorts order the buckets that have the group.
+	sorts  []*bucketSort
 	budget *budget
 }
 
@@ -131,11 +133,26 @@ func (c *compiler) aggregations(v any, depth int) (*group, error) {
 		if name == "" || strings.ContainsAny(name, "[]>") {
 			return nil, refuseAt(name, "Invalid aggregation name [%s]. Aggregation names can contain any character except '[', ']', and '>'", wire.Clip(name))
 		}
+		if isBucketSort(o[name]) {
+			if depth == 0 {
+				return nil, refuseAt(name, "bucket_sort aggregation [%s] must be declared inside of another aggregation, whose buckets it sorts", wire.Clip(name))
+			}
+			continue
+		}
 		kind, meta, m, err := c.aggregation(o[name], name, depth)
 		if err != nil {
 			return nil, err
 		}
 		g.names, g.kinds, g.metas, g.makers = append(g.names, name), append(g.kinds, kind), append(g.metas, meta), append(g.makers, m)
+	}
+	for _, name := range slices.Sorted(maps.Keys(o)) {
+		if isBucketSort(o[name]) {
+			s, err := c.bucketSort(o[name], g.names)
+			if err != nil {
+				return nil, err
+			}
+			g.sorts = append(g.sorts, s)
+		}
 	}
 	return g, nil
 }
@@ -187,6 +204,7 @@ var aggregationParams = map[string][]string{
 	"date_range":       {"field", "ranges", "keyed", "missing", "format", "time_zone"},
 	"filters":          {"filters", "other_bucket", "other_bucket_key", "keyed"},
 	"missing":          {"field", "missing"},
+	"sampler":          {"shard_size"},
 	"percentiles":      {"field", "percents", "keyed", "missing", "tdigest", "hdr", "format"},
 	"percentile_ranks": {"field", "values", "keyed", "missing", "tdigest", "hdr", "format"},
 	"cardinality":      {"field", "precision_threshold", "missing", "execution_hint", "rehash"},
@@ -197,7 +215,7 @@ var aggregationParams = map[string][]string{
 // ofKind compiles an aggregation of a type.
 func (c *compiler) ofKind(kind, name string, params map[string]any, sub *group, depth int) (maker, error) {
 	if _, scripted := params["script"]; scripted {
-		return nil, refuseAt("script", "[%s] by a script is not supported; aggregate a field", wire.Clip(kind))
+		return nil, refuseAt("script", "[%s] by a script is not supported; aggregate a field, or sort and cut buckets by a bucket_sort", wire.Clip(kind))
 	}
 	allowed := aggregationParams[kind]
 	switch kind {
@@ -213,6 +231,9 @@ func (c *compiler) ofKind(kind, name string, params map[string]any, sub *group, 
 			}
 		}
 	}
+	if len(sub.sorts) > 0 && (!slices.Contains(sortedKinds, kind) || params["keyed"] == true) {
+		return nil, refuseAt(name, "[%s] of type [%s] has no list of buckets that a bucket_sort inside it could sort; use one of %s, not keyed", wire.Clip(name), wire.Clip(kind), strings.Join(sortedKinds, ", "))
+	}
 	switch kind {
 	case "terms":
 		return c.termsAgg(params, sub)
@@ -225,6 +246,9 @@ func (c *compiler) ofKind(kind, name string, params map[string]any, sub *group, 
 		return c.composite(params, sub)
 	case "filter":
 		return c.filterAgg(params, sub, depth)
+	case "sampler":
+		// All documents are as good a sample, and one machine has them.
+		return func() collector { return &filterSet{test: all, in: sub.newSet(), g: sub} }, nil
 	case "filters":
 		return c.filtersAgg(params, sub, depth)
 	case "range", "date_range":

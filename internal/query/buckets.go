@@ -73,7 +73,7 @@ func (t *termsSet) result() map[string]any {
 		buckets = append(buckets, t.g.bucket(t.keyed(list[i].key), list[i].in))
 		left -= list[i].in.count
 	}
-	return map[string]any{"doc_count_error_upper_bound": 0, "sum_other_doc_count": left, "buckets": buckets}
+	return map[string]any{"doc_count_error_upper_bound": 0, "sum_other_doc_count": left, "buckets": t.g.arrange(buckets)}
 }
 
 func (t *termsSet) keyed(v Value) map[string]any {

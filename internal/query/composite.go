@@ -147,7 +147,7 @@ func (c *composite) result() map[string]any {
 		buckets = append(buckets, c.g.bucket(map[string]any{"key": key}, k.in))
 		out["after_key"] = key
 	}
-	out["buckets"] = buckets
+	out["buckets"] = c.g.arrange(buckets)
 	return out
 }
 

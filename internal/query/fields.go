@@ -62,22 +62,24 @@ type fields struct {
 
 type fieldType struct {
 	mapping.Type
-	known  bool
+	known bool
+	// sub: the field is another view of the values of the one above it.
+	sub    bool
 	format string
 }
 
 // node is a place in the tree of paths, with the slots of the paths that end
-// there.
+// there, and those of paths one step longer, which may be its subfields.
 type node struct {
-	name     string
-	slots    []int
-	children []*node
+	name        string
+	slots, subs []int
+	children    []*node
 }
 
 func newFields() *fields { return &fields{} }
 
 // slot returns the number of a path, which is read from then on. A subfield
-// "keyword" has its parent's values.
+// has its parent's values.
 func (f *fields) slot(path string) int {
 	if i := slices.Index(f.paths, path); i >= 0 {
 		return i
@@ -86,15 +88,22 @@ func (f *fields) slot(path string) int {
 	f.row = append(f.row, nil)
 	f.types = append(f.types, fieldType{})
 	slot := len(f.paths) - 1
-	f.lead(path, slot)
-	if parent, cut := strings.CutSuffix(path, ".keyword"); cut {
-		f.lead(parent, slot)
+	f.types[slot].sub = strings.HasSuffix(path, keywordSuffix)
+	at := f.node(path)
+	at.slots = append(at.slots, slot)
+	if last := strings.LastIndexByte(path, '.'); last >= 0 {
+		at = f.node(path[:last])
+		at.subs = append(at.subs, slot)
 	}
 	return slot
 }
 
-// lead makes a path end at a slot.
-func (f *fields) lead(path string, slot int) {
+// keywordSuffix ends the name of the subfield that texts have unless their mapping
+// says otherwise.
+const keywordSuffix = ".keyword"
+
+// node is the place of a path, which is made if need be.
+func (f *fields) node(path string) *node {
 	at := &f.root
 	for part := range strings.SplitSeq(path, ".") {
 		next := at.child([]byte(part))
@@ -104,20 +113,22 @@ func (f *fields) lead(path string, slot int) {
 		}
 		at = next
 	}
-	at.slots = append(at.slots, slot)
+	return at
 }
 
 // begin tells the types of the documents that follow; nil: they have none.
 func (f *fields) begin(types *mapping.Fields) {
 	for i, path := range f.paths {
-		f.types[i] = fieldType{}
+		parent, keyword := strings.CutSuffix(path, keywordSuffix)
+		f.types[i] = fieldType{sub: keyword}
 		if types == nil {
 			continue
 		}
 		t := &f.types[i]
 		t.Type, t.known = types.Type(path)
 		t.format = types.Format(path)
-		if parent, cut := strings.CutSuffix(path, ".keyword"); cut && !t.known {
+		t.sub = keyword || types.IsSubfield(path)
+		if keyword && !t.known {
 			if _, t.known = types.Type(parent); t.known {
 				t.Type = mapping.Keyword
 			}
@@ -192,11 +203,21 @@ func (f *fields) value(doc []byte, i int, at *node) int {
 	}
 	end := jsonscan.SkipValue(doc, i)
 	for _, slot := range at.slots {
-		if v, ok := f.types[slot].scalar(doc[i:end]); ok {
-			f.row[slot] = append(f.row[slot], v)
+		f.take(slot, doc[i:end])
+	}
+	for _, slot := range at.subs {
+		if f.types[slot].sub {
+			f.take(slot, doc[i:end])
 		}
 	}
 	return end
+}
+
+// take adds a value to a slot.
+func (f *fields) take(slot int, raw []byte) {
+	if v, ok := f.types[slot].scalar(raw); ok {
+		f.row[slot] = append(f.row[slot], v)
+	}
 }
 
 // scalar decodes a value as its field's type; null is no value, and so is what

@@ -117,7 +117,7 @@ func (h *histogram) result() map[string]any {
 	if h.keyed {
 		return map[string]any{"buckets": named}
 	}
-	return map[string]any{"buckets": buckets}
+	return map[string]any{"buckets": h.g.arrange(buckets)}
 }
 
 // filled are all keys from the first to the last; more than an answer may have are

@@ -13,7 +13,7 @@ func (c *compiler) metric(kind string, params map[string]any) (maker, error) {
 	switch kind {
 	case "avg", "min", "max", "sum", "value_count", "stats", "extended_stats", "cardinality", "percentiles", "percentile_ranks":
 	default:
-		return nil, refuseAt(kind, "Unknown aggregation type [%s]; this index knows terms, date_histogram, histogram, composite, range, date_range, filter, filters, missing, top_hits, "+
+		return nil, refuseAt(kind, "Unknown aggregation type [%s]; this index knows terms, date_histogram, histogram, composite, range, date_range, filter, filters, missing, sampler, top_hits, bucket_sort, "+
 			"avg, min, max, sum, value_count, stats, extended_stats, cardinality, percentiles and percentile_ranks", wire.Clip(kind))
 	}
 	slot, err := c.fieldOf(params, kind)

@@ -69,8 +69,16 @@ var known = map[string]bool{"track_scores": true, "timeout": true, "version": tr
 	"min_score": true, "indices_boost": true, "stats": true, "highlight": true, "query": true, "aggs": true, "aggregations": true,
 	"from": true, "size": true, "sort": true, "_source": true, "track_total_hits": true, "search_after": true, "fields": true, "typed_keys": true}
 
-// unsupported are members that mean something this index cannot do.
-var unsupported = map[string]bool{"collapse": true, "suggest": true, "rescore": true, "knn": true, "script_fields": true, "runtime_mappings": true, "slice": true, "rank": true, "retriever": true}
+// unsupported are members that mean something this index cannot do, with what does
+// about the same.
+var unsupported = map[string]string{
+	"collapse":         "give a terms aggregation with top_hits inside",
+	"script_fields":    "compute the value when documents are written, or from the answer",
+	"runtime_mappings": "compute the value when documents are written",
+	"slice":            "page by one point in time or scroll",
+	"suggest":          "give a prefix or wildcard query",
+	"rescore":          "give a sort", "rank": "give a sort", "retriever": "give a query and a sort", "knn": "give a query and a sort",
+}
 
 // New compiles a decoded request. The error is a *wire.Refusal.
 func New(o map[string]any, now time.Time) (*Search, error) {
@@ -78,8 +86,8 @@ func New(o map[string]any, now time.Time) (*Search, error) {
 	s.c.typed = o["typed_keys"] == true
 	for _, name := range slices.Sorted(maps.Keys(o)) {
 		switch {
-		case unsupported[name]:
-			return nil, refuseAt(name, "[%s] is not supported in a search request; this index filters, sorts and aggregates documents", name)
+		case unsupported[name] != "":
+			return nil, refuseAt(name, "[%s] is not supported in a search request, which filters, sorts and aggregates documents here; %s", name, unsupported[name])
 		case !known[name]:
 			return nil, refuseAt(name, "unknown key [%s] in a search request", wire.Clip(name))
 		}
