@@ -159,3 +159,45 @@ func TestPagesRefuse(t *testing.T) {
 	r.must(404, "POST", "/nothing/_pit?keep_alive=1m", "")
 	r.must(404, "POST", "/nothing/_search?scroll=1m", "{}")
 }
+
+// TestScrolledResults: a scroll over results in no particular order goes on where its
+// last page ended, through documents and the results of several jobs.
+func TestScrolledResults(t *testing.T) {
+	r := newRig(t, Options{})
+	r.fill("a", 20)
+	for _, job := range []string{"ka", "kb", "kc"} {
+		r.open(job, countJob("60s"))
+		r.post(job, 600, 1261, 20_000, 20_061)
+		r.must(200, "POST", jobsPath+job+"/_flush?calc_interim=true", "")
+	}
+	r.must(200, "POST", jobsPath+"kc/_close", "") // It has a model snapshot.
+	const names = "/a,.ml-anomalies-*"
+	for _, query := range []string{`{"match_all":{}}`, `{"terms":{"job_id":["kb","kc"]}}`, `{"range":{"timestamp":{"gte":1200000,"lt":15000000}}}`, `{"bool":{"filter":[{"term":{"result_type":"bucket"}},{"term":{"event_count":0}}]}}`, `{"match_none":{}}`} {
+		all := pageFrom(t, r.must(200, "POST", names+"/_search", `{"size":10000,"query":`+query+`}`))
+		var want []string
+		for _, h := range all.Hits.Hits {
+			want = append(want, h.ID)
+		}
+		slices.Sort(want)
+		for _, sort := range []string{"", `,"sort":["_doc"]`} {
+			for _, size := range []int{7, 500, 10000} {
+				var have []string
+				p := pageFrom(t, r.must(200, "POST", names+"/_search?scroll=1m", fmt.Sprintf(`{"size":%d,"query":%s%s}`, size, query, sort)))
+				for len(p.Hits.Hits) > 0 {
+					for _, h := range p.Hits.Hits {
+						have = append(have, h.ID)
+					}
+					if len(p.Hits.Hits) < size && len(have) != len(want) {
+						t.Fatalf("%s by %d: a page of %d, %d documents so far of %d", query, size, len(p.Hits.Hits), len(have), len(want))
+					}
+					p = pageFrom(t, r.must(200, "POST", "/_search/scroll", fmt.Sprintf(`{"scroll":"1m","scroll_id":%q}`, p.ScrollID)))
+				}
+				slices.Sort(have)
+				if !slices.Equal(have, want) {
+					t.Errorf("%s%s by %d: %d documents, want %d, each once", query, sort, size, len(have), len(want))
+				}
+				r.must(200, "DELETE", "/_search/scroll", fmt.Sprintf(`{"scroll_id":%q}`, p.ScrollID))
+			}
+		}
+	}
+}

@@ -30,23 +30,25 @@ func (x *Index) search(ctx context.Context, targets []Target, s *query.Search, v
 	default:
 		return &wire.Refusal{Status: 429, Type: wire.TypeRejected, Reason: "too many searches at once; repeat this one in a moment"}
 	}
-	for i := range targets {
+	w := v.walker(s)
+	for i := w.begin.target; i < len(targets); i++ {
 		t := &targets[i]
-		if t.Docs != nil && (v == nil || t.Docs.CreatedMs <= v.madeMs) {
-			if err := x.searchDocs(ctx, t.Docs, s, v); err != nil {
+		if t.Docs != nil && (v == nil || t.Docs.CreatedMs <= v.madeMs) && w.enter(i, docsFirst) {
+			if err := x.searchDocs(ctx, t.Docs, s, v, w); err != nil {
 				return err
 			}
 		}
 		wanted := s.Must("job_id")
-		for _, j := range t.Jobs {
-			if wanted != nil && !slices.Contains(wanted, j) {
+		for n, j := range t.Jobs {
+			if wanted != nil && !slices.Contains(wanted, j) || !w.enter(i, n) {
 				continue
 			}
-			if err := x.searchJob(ctx, t.Name, j, s); err != nil && !gone(err) {
+			if err := x.searchJob(ctx, t.Name, j, s, w); err != nil && !gone(err) {
 				return err
 			}
 		}
 	}
+	w.leave(v)
 	return nil
 }
 
@@ -72,18 +74,20 @@ func gone(err error) bool {
 // errOver ends a scan that cannot change the answer any more.
 var errOver = errors.New("over")
 
-func (x *Index) searchJob(ctx context.Context, name, jobID string, s *query.Search) error {
+func (x *Index) searchJob(ctx context.Context, name, jobID string, s *query.Search, w *walker) error {
 	if err := s.Begin(resultFields); err != nil {
 		return err
 	}
 	for _, p := range s.Plans("timestamp") {
-		// Results do not come in one order.
-		p.ByTime, p.BySeq, p.TimesOnly = false, false, false
+		// Results do not come in one order, unless any order will do.
+		p.ByTime, p.BySeq, p.TimesOnly = false, w.walks, false
 		s.Start(p)
 		d := query.Doc{Index: name, Version: 1}
-		err := x.jobs.ScanResults(ctx, jobID, resultRange(s, &p), func(id string, doc []byte) error {
+		r := resultRange(s, &p)
+		r.Cursor = w.results()
+		err := x.jobs.ScanResults(ctx, jobID, r, func(id string, doc []byte) error {
 			d.ID, d.Source, d.Seq = id, doc, resultSeq(name, id)
-			more, err := s.Visit(&d)
+			more, err := w.visit(s, &d)
 			if err == nil && !more {
 				err = errOver
 			}
@@ -121,7 +125,7 @@ func resultSeq(index, id string) int64 {
 	return int64(h.Sum64() >> 11)
 }
 
-func (x *Index) searchDocs(ctx context.Context, in *docs.Index, s *query.Search, v *View) error {
+func (x *Index) searchDocs(ctx context.Context, in *docs.Index, s *query.Search, v *View, w *walker) error {
 	if err := s.Begin(in.Fields); err != nil {
 		return err
 	}
@@ -136,12 +140,15 @@ func (x *Index) searchDocs(ctx context.Context, in *docs.Index, s *query.Search,
 		if v != nil {
 			r.Pinned, r.Pin = true, v.pin
 		}
+		if w.walks {
+			r.BySeq, r.AfterSeq = true, w.at.seq
+		}
 		seen := 0
 		err := x.docs.Scan(ctx, in, r, func(d *query.Doc) (bool, error) {
 			if seen++; seen&1023 == 0 && ctx.Err() != nil {
 				return false, ctx.Err()
 			}
-			return s.Visit(d)
+			return w.visit(s, d)
 		})
 		if err != nil {
 			return err

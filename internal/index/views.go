@@ -21,7 +21,7 @@ const (
 )
 
 // View is a point in time, or a scroll: documents as they were when it was
-// opened. What jobs write into their results meanwhile is seen.
+// opened. What jobs write into their results meanwhile may be seen.
 type View struct {
 	id      string
 	targets []Target
@@ -37,6 +37,9 @@ type View struct {
 	after []query.Value
 	ended bool
 	total any
+	// walks: the scroll has no order but that of its walk, which place goes on at.
+	walks bool
+	place place
 }
 
 // ID names the view to clients.
@@ -207,14 +210,15 @@ func (x *Index) OpenScroll(ctx context.Context, expr string, opt Options, keep t
 		return nil, nil, wire.Refuse(wire.TypeActionValidation, "Validation Failed: 1: disabling [track_total_hits] is not allowed in a scroll context;")
 	}
 	// What cannot be searched opens nothing.
-	if _, err := query.New(body, x.now()); err != nil {
+	s, err := query.New(body, x.now())
+	if err != nil {
 		return nil, nil, err
 	}
 	v, err := x.openView(ctx, scrollPrefix, expr, opt, keep)
 	if err != nil {
 		return nil, nil, err
 	}
-	v.body = body
+	v.body, v.walks, v.place = body, s.Unordered(), place{job: docsFirst}
 	out, err := x.page(ctx, v)
 	if err != nil {
 		_, _ = x.CloseViews(ctx, []string{v.id}) // The first error says what is wrong.
@@ -255,7 +259,7 @@ func (x *Index) page(ctx context.Context, v *View) (map[string]any, error) {
 		return nil, err
 	}
 	shown := s.AddTiebreaker()
-	if v.after != nil {
+	if v.after != nil && !v.walks {
 		s.After(v.after)
 	}
 	if !v.ended {
@@ -263,9 +267,7 @@ func (x *Index) page(ctx context.Context, v *View) (map[string]any, error) {
 			return nil, err
 		}
 	}
-	if key := s.LastKey(); key != nil {
-		v.after = key
-	} else {
+	if v.after = s.LastKey(); v.after == nil {
 		v.ended = true
 	}
 	s.HideSort(shown)

@@ -43,6 +43,7 @@ func (m *Manager) ScanResults(ctx context.Context, id string, r store.ScanRange,
 	if err != nil {
 		return err
 	}
+	at, begin := r.Moves()
 	err = m.opt.Store.Scan(ctx, j.num, r, func(docID string, doc []byte) error {
 		if docID == "" {
 			docID = documentID(id, doc)
@@ -52,29 +53,33 @@ func (m *Manager) ScanResults(ctx context.Context, id string, r store.ScanRange,
 	if err != nil || r.Types != nil && !r.Has("model_size_stats") {
 		return err
 	}
-	// What the job's row holds are documents to others.
-	stats := j.stats(m.opt.Clock())
-	for _, d := range []struct {
-		id  string
-		doc any
-	}{{id + "_data_counts", stats.DataCounts}, {id + "_model_size_stats", stats.ModelSizeStats}} {
-		raw, err := json.Marshal(d.doc)
+	at.Part = store.PartOwn
+	n := int64(0)
+	own := func(docID string, v any) error {
+		n++
+		if at.Run = n; begin.Part == store.PartOwn && n <= begin.Run {
+			return nil
+		}
+		raw, err := json.Marshal(v)
 		if err != nil {
 			return err
 		}
-		if err := visit(d.id, raw); err != nil {
-			return err
-		}
+		return visit(docID, raw)
 	}
-	own, err := j.snapshots(ctx)
-	for i := range own {
-		if err != nil || own[i].written {
+	// What the job's row holds are documents to others.
+	stats := j.stats(m.opt.Clock())
+	if err := own(id+"_data_counts", stats.DataCounts); err != nil {
+		return err
+	}
+	if err := own(id+"_model_size_stats", stats.ModelSizeStats); err != nil {
+		return err
+	}
+	snapshots, err := j.snapshots(ctx)
+	for i := range snapshots {
+		if err != nil || snapshots[i].written {
 			continue // Those that a client wrote came with the scan.
 		}
-		var raw []byte
-		if raw, err = json.Marshal(&own[i].ModelSnapshot); err == nil {
-			err = visit(id+"_model_snapshot_"+own[i].SnapshotID, raw)
-		}
+		err = own(id+"_model_snapshot_"+snapshots[i].SnapshotID, &snapshots[i].ModelSnapshot)
 	}
 	return err
 }

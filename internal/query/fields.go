@@ -20,8 +20,9 @@ import (
 type Doc struct {
 	Index, ID string
 	Version   int64
-	// Seq orders the documents of a source and tells them apart.
-	Seq int64
+	// Seq orders the documents of a source and tells them apart. Place, unless 0,
+	// orders them instead.
+	Seq, Place int64
 	// Source is valid, compact JSON: an object. It is nil if the search asked for
 	// times only, then AtMs is the document's.
 	Source []byte
@@ -29,6 +30,14 @@ type Doc struct {
 	// documents by time.
 	AtMs  int64
 	HasAt bool
+}
+
+// place is what orders documents that nothing else does.
+func (d *Doc) place() int64 {
+	if d.Place != 0 {
+		return d.Place
+	}
+	return d.Seq
 }
 
 // Kind tells values apart.

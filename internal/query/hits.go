@@ -331,7 +331,7 @@ func (h *hits) wants(d *Doc, p *Plan) bool {
 	}
 	at := Value{Kind: Date, Num: float64(d.AtMs)}
 	if p.BySeq {
-		at = Value{Kind: Number, Num: float64(d.Seq)}
+		at = Value{Kind: Number, Num: float64(d.place())}
 	}
 	return h.compareAt(0, at, h.worst[0]) <= 0
 }
@@ -380,7 +380,7 @@ func (v Value) plain() any {
 func (k *sortKey) value(d *Doc, row [][]Value) Value {
 	switch k.slot {
 	case slotDoc:
-		return Value{Kind: Number, Num: float64(d.Seq)}
+		return Value{Kind: Number, Num: float64(d.place())}
 	case slotScore:
 		return Value{Kind: Number, Num: 1}
 	case slotID:
@@ -476,6 +476,15 @@ func (h *hits) cut(n int) {
 		h.worst = h.list[n-1].key
 	}
 }
+
+// Unordered reports whether hits may come in any order, that of _doc.
+func (s *Search) Unordered() bool {
+	keys := s.hits.keys
+	return len(keys) == 0 || len(keys) == 1 && keys[0].slot == slotDoc && !keys[0].descending
+}
+
+// Taken is how many documents have matched so far.
+func (s *Search) Taken() int64 { return s.hits.order }
 
 // LastKey is the sort values of the last hit, where the next page begins; nil
 // without hits.

@@ -212,6 +212,40 @@ type ScanRange struct {
 	Types []string
 	// Least are the least scores, by result type.
 	Least map[string]float64
+	// Cursor, unless nil, is where to go on. It moves with the scan: during a visit it
+	// stands at the document in hand.
+	Cursor *Cursor
+}
+
+// Cursor is a place in the scan of a job's documents: behind one of them, or, if
+// zero, before all.
+type Cursor struct {
+	// Part says which kind of document it is; kinds are scanned one after the other.
+	Part CursorPart
+	// StartMs and ID are the row's key, Run is the bucket's place in its run of
+	// buckets, or that of a document in a list.
+	StartMs, ID, Run int64
+}
+
+// CursorPart is a kind of document in the order of a scan.
+type CursorPart uint8
+
+// The kinds of document, in order. PartOwn are those that the store does not have.
+const (
+	PartBuckets CursorPart = iota + 1
+	PartRecords
+	PartInfluencers
+	PartOthers
+	PartCategories
+	PartOwn
+)
+
+// Moves returns a cursor to move along a scan, and where the scan begins.
+func (r *ScanRange) Moves() (moving *Cursor, begin Cursor) {
+	if r.Cursor == nil {
+		return &Cursor{}, begin
+	}
+	return r.Cursor, *r.Cursor
 }
 
 // Has reports whether documents of a result type are looked for.

@@ -174,34 +174,47 @@ func (s *Store) erase(ctx context.Context, job uint64, docID string) (bool, erro
 
 // Scan implements store.Store.
 func (s *Store) Scan(ctx context.Context, job uint64, r store.ScanRange, visit func(docID string, doc []byte) error) error {
+	at, begin := r.Moves()
 	err := s.view(ctx, func(tx *sql.Tx) error {
-		if r.Has(wire.ResultBucket) {
-			if err := s.scanBuckets(ctx, tx, job, &r, visit); err != nil {
+		if r.Has(wire.ResultBucket) && begin.Part <= store.PartBuckets {
+			if err := s.scanBuckets(ctx, tx, job, &r, at, begin, visit); err != nil {
 				return err
 			}
 		}
-		for _, of := range []struct{ table, resultType string }{{"records", wire.ResultRecord}, {"influencers", wire.ResultInfluencer}, {"others", ""}} {
+		for _, of := range []struct {
+			part              store.CursorPart
+			table, resultType string
+		}{{store.PartRecords, "records", wire.ResultRecord}, {store.PartInfluencers, "influencers", wire.ResultInfluencer}, {store.PartOthers, "others", ""}} {
 			table, resultType := of.table, of.resultType
+			if resultType != "" && !r.Has(resultType) || begin.Part > of.part {
+				continue
+			}
 			where, args := "t.job = ? AND t.start >= ? AND t.start < ?", []any{int64(job), r.FromMs, r.ToMs}
 			if least, bounded := r.Least[resultType]; bounded && resultType != "" {
 				where, args = where+" AND t.score >= ?", append(args, least)
 			}
-			if resultType != "" && !r.Has(resultType) {
-				continue
+			if begin.Part == of.part {
+				where, args = where+" AND (t.start, t.id) > (?, ?)", append(args, begin.StartMs, begin.ID)
 			}
-			if err := s.scanRows(ctx, tx, "SELECT t.doc_id, d.id, d.crc, d.doc FROM "+table+" t JOIN documents d ON d.id = t.id WHERE "+where+" ORDER BY t.start, t.id", visit, args...); err != nil {
+			at.Part, at.Run = of.part, 0
+			if err := s.scanRows(ctx, tx, "SELECT t.start, t.doc_id, d.id, d.crc, d.doc FROM "+table+" t JOIN documents d ON d.id = t.id WHERE "+where+" ORDER BY t.start, t.id", at, visit, args...); err != nil {
 				return err
 			}
 		}
-		if r.Types != nil {
+		if r.Types != nil || begin.Part > store.PartCategories {
 			return nil // Categories have no result type.
 		}
-		return s.scanRows(ctx, tx, "SELECT '', d.id, d.crc, d.doc FROM categories c JOIN documents d ON d.id = c.id WHERE c.job = ? ORDER BY c.category", visit, int64(job))
+		after := int64(math.MinInt64)
+		if begin.Part == store.PartCategories {
+			after = begin.StartMs
+		}
+		at.Part, at.Run = store.PartCategories, 0
+		return s.scanRows(ctx, tx, "SELECT c.category, '', d.id, d.crc, d.doc FROM categories c JOIN documents d ON d.id = c.id WHERE c.job = ? AND c.category > ? ORDER BY c.category", at, visit, int64(job), after)
 	})
 	return s.explain(err)
 }
 
-func (s *Store) scanRows(ctx context.Context, tx *sql.Tx, q string, visit func(string, []byte) error, args ...any) error {
+func (s *Store) scanRows(ctx context.Context, tx *sql.Tx, q string, at *store.Cursor, visit func(string, []byte) error, args ...any) error {
 	rows, err := tx.QueryContext(ctx, q, args...)
 	if err != nil {
 		return err
@@ -209,14 +222,13 @@ func (s *Store) scanRows(ctx context.Context, tx *sql.Tx, q string, visit func(s
 	defer rows.Close()
 	for rows.Next() {
 		var docID string
-		var id int64
 		var crc uint32
 		var doc sql.RawBytes
-		if err := rows.Scan(&docID, &id, &crc, &doc); err != nil {
+		if err := rows.Scan(&at.StartMs, &docID, &at.ID, &crc, &doc); err != nil {
 			return err
 		}
-		if crc != checksum(id, doc) {
-			return fmt.Errorf("%w: result document %d in %s; restore the file from a backup, or delete the job", store.ErrCorrupt, id, s.path)
+		if crc != checksum(at.ID, doc) {
+			return fmt.Errorf("%w: result document %d in %s; restore the file from a backup, or delete the job", store.ErrCorrupt, at.ID, s.path)
 		}
 		if err := visit(docID, doc); err != nil {
 			return err
@@ -225,32 +237,42 @@ func (s *Store) scanRows(ctx context.Context, tx *sql.Tx, q string, visit func(s
 	return rows.Err()
 }
 
-func (s *Store) scanBuckets(ctx context.Context, tx *sql.Tx, job uint64, r *store.ScanRange, visit func(string, []byte) error) error {
+func (s *Store) scanBuckets(ctx context.Context, tx *sql.Tx, job uint64, r *store.ScanRange, at *store.Cursor, begin store.Cursor, visit func(string, []byte) error) error {
 	least := math.Inf(-1)
 	if score, bounded := r.Least[wire.ResultBucket]; bounded {
 		least = score
 	}
+	from := int64(math.MinInt64)
+	if begin.Part == store.PartBuckets {
+		from = begin.StartMs
+	}
+	at.Part = store.PartBuckets
 	rows, err := tx.QueryContext(ctx, `SELECT b.start, b.span, b.run, coalesce(w.doc_id, ''), d.id, d.crc, d.doc
 		FROM buckets b JOIN documents d ON d.id = b.id LEFT JOIN written w ON w.id = b.id
-		WHERE b.job = ? AND b.start < ? AND b.start + b.run * b.span > ? AND b.score >= ? ORDER BY b.start, b.id`, int64(job), r.ToMs, r.FromMs, least)
+		WHERE b.job = ? AND b.start < ? AND b.start + b.run * b.span > ? AND b.score >= ? AND (b.start, b.id) >= (?, ?) ORDER BY b.start, b.id`,
+		int64(job), r.ToMs, r.FromMs, least, from, begin.ID)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var start, span, run, id int64
+		var span, run int64
 		var crc uint32
 		var docID string
 		var doc sql.RawBytes
-		if err := rows.Scan(&start, &span, &run, &docID, &id, &crc, &doc); err != nil {
+		if err := rows.Scan(&at.StartMs, &span, &run, &docID, &at.ID, &crc, &doc); err != nil {
 			return err
 		}
-		if crc != checksum(id, doc) {
-			return fmt.Errorf("%w: result document %d in %s; restore the file from a backup, or delete the job", store.ErrCorrupt, id, s.path)
+		if crc != checksum(at.ID, doc) {
+			return fmt.Errorf("%w: result document %d in %s; restore the file from a backup, or delete the job", store.ErrCorrupt, at.ID, s.path)
 		}
-		first, last := clip(start, span, run, r.FromMs, r.ToMs)
+		first, last := clip(at.StartMs, span, run, r.FromMs, r.ToMs)
+		if begin.Part == store.PartBuckets && begin.StartMs == at.StartMs && begin.ID == at.ID {
+			first = max(first, begin.Run+1)
+		}
 		for i := first; i < last; i++ {
-			if err := visit(docID, document.ShiftBucket(doc, start+i*span)); err != nil {
+			at.Run = i
+			if err := visit(docID, document.ShiftBucket(doc, at.StartMs+i*span)); err != nil {
 				return err
 			}
 		}

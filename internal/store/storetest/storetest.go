@@ -22,7 +22,7 @@ type Open func(t testing.TB, place string) store.Store
 func Run(t *testing.T, open Open) {
 	for name, test := range map[string]func(*testing.T, Open){
 		"jobs": jobs, "commit": commit, "runs": runs, "records": records, "influencers": influencers, "categories": categories, "shared": shared, "scores": scores, "counting": counting,
-		"interim": interim, "snapshots": snapshots, "purge": purge, "merged runs": mergedRuns,
+		"interim": interim, "snapshots": snapshots, "purge": purge, "merged runs": mergedRuns, "cursors": cursors,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open) })
 	}
