@@ -130,10 +130,11 @@ type scan struct {
 }
 
 // Documents are handed over in batches, small ones first: a search may be over
-// soon.
+// soon. Large documents make a batch full as well.
 const (
 	firstBatch = 16
 	fullBatch  = 256
+	batchBytes = 1 << 20
 )
 
 // add takes a document from its row, whose bytes it copies, and hands it over; false:
@@ -156,7 +157,7 @@ func (sc *scan) add(row []driver.Value, timesOnly bool) bool {
 		d.Source = sc.sources[len(sc.sources)-len(doc) : len(sc.sources) : len(sc.sources)]
 	}
 	sc.batch, sc.idEnds = append(sc.batch, d), append(sc.idEnds, len(sc.ids))
-	if len(sc.batch) < min(firstBatch<<min(sc.sent, 8), fullBatch) {
+	if len(sc.batch) < min(firstBatch<<min(sc.sent, 8), fullBatch) && len(sc.sources) < batchBytes {
 		return true
 	}
 	return sc.flush()
@@ -186,7 +187,7 @@ func (sc *scan) flush() bool {
 		}
 	}
 	// The next ones are about as long.
-	room := len(sc.sources) / len(sc.batch) * fullBatch * 9 / 8
+	room := min(len(sc.sources)/len(sc.batch)*fullBatch, batchBytes) * 9 / 8
 	sc.batch, sc.sources, sc.ids, sc.idEnds = make([]query.Doc, 0, fullBatch), make([]byte, 0, room), sc.ids[:0], sc.idEnds[:0]
 	return true
 }
