@@ -159,3 +159,29 @@ func TestDatafeedStartsInTime(t *testing.T) {
 	}
 	r.must(404, "GET", feed, "")
 }
+
+// TestDatafeedOrdersItsIndices: documents whose time is a number that nobody declared,
+// of any name, are found by it once a datafeed has started; the field of another
+// datafeed is left to that one.
+func TestDatafeedOrdersItsIndices(t *testing.T) {
+	r := newRig(t, Options{})
+	var b strings.Builder
+	for m := range 120 {
+		fmt.Fprintf(&b, `{"index":{}}`+"\n"+`{"ms":%d,"other":%d,"host":"h","v":%d}`+"\n", int64(metricsFrom+60*m)*1000, m, m%7)
+	}
+	r.must(200, "POST", "/m/_bulk", b.String(), "Content-Type", "application/x-ndjson")
+	for _, field := range []string{"ms", "other"} {
+		r.open(field, strings.Replace(fmt.Sprintf(feedJob, ""), "@timestamp", field, 1))
+		r.must(200, "PUT", "/_ml/datafeeds/df-"+field, `{"job_id":"`+field+`","indices":["m"],"query_delay":"1s"}`)
+	}
+	for _, field := range []string{"ms", "other"} {
+		r.must(200, "POST", "/_ml/datafeeds/df-"+field+"/_start", "")
+		r.waitFor("/_ml/datafeeds/df-"+field+"/_stats", `"real_time_running":true`)
+		contains(t, r.must(200, "GET", jobsPath+field+"/_stats", ""), `"processed_record_count":120`)
+		for _, x := range r.docs.Indices() {
+			if x.Name == "m" && x.TimeField != "ms" {
+				t.Errorf("after a datafeed by %s the time field is %q", field, x.TimeField)
+			}
+		}
+	}
+}
