@@ -142,7 +142,7 @@ func TestKeepAlive(t *testing.T) {
 		{"DELETE", "/_ml/filters", `{"a":1}`, 405},
 		{"HEAD", "/", "", 200},
 		{"OPTIONS", jobs + "j", "", 200},
-		{"GET", jobs, "", 400},
+		{"GET", jobs + "/", "", 400},
 		{"GET", "/healthz", "", 200},
 	} {
 		reused := false
