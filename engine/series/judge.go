@@ -251,6 +251,7 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 	v.Ready = c.seen >= p.quiet
 	if v.Ready {
 		v.Evidence = min(rankWeight*c.rank.rank(v.raw)+(1-rankWeight)*v.raw, mostRarity*v.raw, most)
+		v.Evidence += p.scarce * math.Min(1, v.Evidence/2)
 		if v.LogProb > likely {
 			v.Evidence = math.Min(v.Evidence, 1)
 		}

@@ -78,6 +78,19 @@ const (
 	weekMemory = 4
 )
 
+const (
+	// Evidence is a frequency of buckets; of long buckets fewer go by in a week, so the
+	// same frequency is rarer in time. It counts by scarceWeight of that, from usualSpan
+	// on and up to mostScarce times as long: an hour. Of 0.4, 0.5, 0.65 and 1 the first
+	// ranked best on a benchmark of both spans, better than none by one to two points;
+	// 1 gave hourly noise as many scores of 25 a week as noise of five minutes.
+	// Evidence of shorter buckets stays as it is: half of the same for them cost 2.5
+	// points of recall on web KPIs, all of it 6.
+	scarceWeight = 0.4
+	usualSpan    = 5 * minute
+	mostScarce   = 12
+)
+
 // Params is what all series of one detector share: side, slot layout and
 // gains, derived from function and bucket span. Read-only after NewParams.
 type Params struct {
@@ -109,6 +122,7 @@ type Params struct {
 	quiet, full, noveltyFull, seasonAfter, bucketsADay float64
 	patternAfter, blockBuckets, shiftHeld, shiftAfter  float64
 	huntLeast, huntEvery                               float64 // buckets of a hunt, and from one to the next
+	scarce                                             float64 // what evidence of long buckets gains
 	jobs                                               bool    // days are made of whole buckets
 }
 
@@ -131,6 +145,7 @@ func NewParams(fn spec.Function, bucketSpanMs int64) *Params {
 		curve:   curveOf(base),
 	}
 	p.bucketsADay = day / span
+	p.scarce = scarceWeight * math.Log10(num.Clamp(span/usualSpan, 1, mostScarce))
 	if span <= day/2 {
 		p.daySlots = int(math.Min(maxDaySlots, math.Floor(day/span)))
 		p.daySlotSec = day / float64(p.daySlots)

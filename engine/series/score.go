@@ -4,7 +4,7 @@ import "tidemark/engine/num"
 
 // scoreKnots map R = -log10 of a frequency to a score. On a null series of
 // 5-minute buckets R 3 occurs twice a week, 4 once in five weeks, 5 about once
-// a year; other bucket spans see proportionally fewer.
+// a year; shorter buckets see proportionally more, longer ones fewer.
 var scoreKnots = []num.Knot{
 	{X: 1.3, Y: 0}, {X: 2, Y: 5}, {X: 3, Y: 25}, {X: 4, Y: 50}, {X: 5, Y: 75},
 	{X: 7, Y: 90}, {X: 10, Y: 97}, {X: 30, Y: 99}, {X: 300, Y: 100},

@@ -366,3 +366,22 @@ func TestRareCounts(t *testing.T) {
 		}
 	}
 }
+
+// TestScarceBuckets: the same evidence counts more in hourly buckets than in those of
+// five minutes, never more than in a day's, and none stays none.
+func TestScarceBuckets(t *testing.T) {
+	last := -1.0
+	for _, minutes := range []int64{1, 5, 15, 60, 1440} {
+		p := NewParams(spec.Mean, minutes*60_000)
+		if p.scarce < last || p.scarce > 0.5 || minutes <= 5 && p.scarce != 0 || minutes >= 15 && p.scarce < 0.15 {
+			t.Errorf("evidence in buckets of %d minutes gains %.2f", minutes, p.scarce)
+		}
+		last = p.scarce
+		r := newRun(spec.Mean, minutes*60_000)
+		for range 100 {
+			if v := r.next(5); v.Evidence != 0 {
+				t.Errorf("a constant in buckets of %d minutes has evidence of %g", minutes, v.Evidence)
+			}
+		}
+	}
+}
