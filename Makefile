@@ -14,5 +14,5 @@ ifneq ($(NAB),)
 	$(OUT)/tidemark detect --rows -o $(OUT)/nab $(NAB)/data
 	go test ./test/accuracy -run 'TestNAB$$' -accuracy.nab=$(abspath $(NAB)) -accuracy.scored=$(abspath $(OUT))/nab -v
 endif
-	go test ./test/accuracy -run TestPower -accuracy.trials=400 -v
+	go test ./test/accuracy -run 'TestPower|TestMild' -accuracy.trials=400 -v
 	go test ./test/accuracy -run 'TestNoise$$' -accuracy.noise=252 -accuracy.seeds=10 -v -timeout 1h

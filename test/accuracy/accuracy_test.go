@@ -30,6 +30,14 @@ func TestPower(t *testing.T) {
 	}
 }
 
+// TestMild measures how a mild rise is found at one false alert a month.
+func TestMild(t *testing.T) {
+	if *trials == 0 {
+		t.Skip("needs -accuracy.trials")
+	}
+	t.Logf("1 sigma for 48 buckets, by record score, novelty score, several buckets: %v", TryMild(*trials))
+}
+
 // TestNoise measures how much is reported where nothing happens.
 func TestNoise(t *testing.T) {
 	if *noise <= warmWeeks {
