@@ -201,8 +201,8 @@ func (c *Core) doubles() [22]*float64 {
 	}
 }
 
-func (c *Core) singles() [17]*float32 {
-	return [...]*float32{&c.records.x, &c.records.xx, &c.records.y, &c.records.xy, &c.told,
+func (c *Core) singles() [18]*float32 {
+	return [...]*float32{&c.records.x, &c.records.xx, &c.records.y, &c.records.xy, &c.told, &c.out,
 		&c.sparse.zeros, &c.sparse.again, &c.sparse.mean, &c.sparse.square,
 		&c.windows.mean[0], &c.windows.mean[1], &c.windows.mean[2], &c.windows.square[0], &c.windows.square[1], &c.windows.square[2],
 		&c.shift.far, &c.shift.left}
@@ -291,7 +291,7 @@ func (c *Core) sound() bool {
 			return false
 		}
 	}
-	if !(c.shift.far >= 0 && c.shift.left >= 0 && c.shift.spread >= 0) {
+	if !(c.shift.far >= 0 && c.shift.left >= 0 && c.out >= 0 && c.shift.spread >= 0) {
 		return false
 	}
 	return c.seen >= 0 && c.recent >= 0 && c.lasting >= 0 && c.longScale >= 0 && c.meanAbs >= 0

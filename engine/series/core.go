@@ -47,6 +47,8 @@ type Core struct {
 	// told is for how many buckets something that lasts was evident, forgotten
 	// within hours once it is not.
 	told float32
+	// out is for how many buckets an outage has lasted, see outage.go.
+	out float32
 
 	meanCount float64 // plain mean, for counts
 

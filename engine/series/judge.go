@@ -210,7 +210,11 @@ func best(c *Core, from, to int) int {
 func (p *Params) judge(c *Core, x float64, v *Verdict) {
 	zA := beyond(x-v.short, v.below, v.above) / v.sigma
 	// Staying at a new level, or coming back from it, is no second surprise.
-	if again := (x - c.last - v.growth) / v.sigma; math.Abs(again) < math.Abs(zA) {
+	last := c.last
+	if c.out > 0 {
+		last = 0
+	}
+	if again := (x - last - v.growth) / v.sigma; math.Abs(again) < math.Abs(zA) {
 		zA = again
 	}
 	eB := x - v.long
@@ -227,7 +231,7 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 	absA, absB := math.Abs(v.zA), math.Abs(v.zB)
 	logA, logB := c.tailA.logTail(absA), c.tailB.logTail(absB)
 	novelty := p.novelty(c, x, v)
-	fresh := freshness(math.Max(math.Abs(float64(c.longRun)), float64(c.told)))
+	fresh := freshness(math.Max(math.Abs(float64(c.longRun)), float64(max(c.told, c.out))))
 	lA, lB := -logA/math.Ln10, -logB/math.Ln10
 	v.raw = combine(lA, faded(lA, lB, fresh), absA, faded(absA, absB, fresh), novelty, c.trust())
 	v.LogProb = AnyOf(math.Min(logA, logB), 2)

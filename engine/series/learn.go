@@ -40,6 +40,13 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 		p.learnFirst(c, value, x.StartMs)
 		return
 	}
+	if p.outage(c, s, raw, v) {
+		p.learnOutage(c, x, v)
+		return
+	}
+	if raw != 0 {
+		c.out = 0
+	}
 	p.learnTails(c, v)
 	p.learnRanges(c, v)
 	p.learnRecords(c, x, v)
@@ -152,13 +159,18 @@ func (p *Params) learnTails(c *Core, v *Verdict) {
 	c.tailA.learn(math.Abs(v.zA), p.gainCrowd, c.seen)
 	c.tailB.learn(math.Abs(v.zB), p.gainCrowd, c.seen)
 	p.learnWindows(c, v)
+	p.learnTold(c, v)
+	c.chance.learn(v.surprise, p.gainCrowd, c.seen)
+	c.rank.learn(v.raw, p.eventApart, p.rankPeriod, c.seen)
+}
+
+// learnTold follows for how long something that lasts was evident.
+func (p *Params) learnTold(c *Core, v *Verdict) {
 	if v.Evidence >= loud && (v.multi > v.single || v.faded) {
 		c.told = min(c.told+1, maxTold)
 	} else {
 		c.told = float32(num.Toward(float64(c.told), p.gainTold, 0))
 	}
-	c.chance.learn(v.surprise, p.gainCrowd, c.seen)
-	c.rank.learn(v.raw, p.eventApart, p.rankPeriod, c.seen)
 }
 
 // learnRanges widens each range to the feature and lets it shrink slowly from

@@ -131,3 +131,84 @@ func (r *Recovery) count(recovered, quiet bool) {
 		r.Both++
 	}
 }
+
+// Outage is a function whose data stop for some hours.
+type Outage struct {
+	Name     string
+	Function spec.Function
+}
+
+// Outages are the rows of the table of outages: counts are zero meanwhile, means are
+// not there.
+var Outages = []Outage{{"counts are zero", spec.Count}, {"values are missing", spec.Mean}}
+
+// Return is what happened after outages.
+type Return struct {
+	// Silent is the share of trials without a record score of 25 and more in the
+	// first 24 buckets after the return, Recovered that in which their mean absolute
+	// error is at most 1.5 times that of the week before, Kept that in which the same
+	// holds for the day after these.
+	Silent, Recovered, Kept float64
+	// Told is the share in which the outage itself had such a record.
+	Told float64
+}
+
+// String is a row of the table in docs/accuracy.md.
+func (r Return) String() string {
+	return fmt.Sprintf("%.3f | %.3f | %.3f | %.3f", r.Silent, r.Recovered, r.Kept, r.Told)
+}
+
+// TryOutage runs trials series of a daily pattern for four weeks, stops their data
+// for one to 24 hours and goes on as before.
+func TryOutage(o Outage, spanMs int64, trials int) (r Return) {
+	const day, settle = 86_400_000, 24
+	perDay := int(day / spanMs)
+	params := series.NewParams(o.Function, spanMs)
+	for trial := range trials {
+		rng := rand.New(rand.NewPCG(uint64(trial), 14))
+		curve := newWavy(rng)
+		onset := 28*perDay + rng.IntN(perDay)
+		back := onset + max(1, int((1+23*rng.Float64())*3_600_000/float64(spanMs)))
+		run := newRunner(params)
+		old, soon, later, records, told := 0.0, 0.0, 0.0, 0, 0
+		for i := range back + settle + perDay {
+			at := float64(i) * float64(spanMs) / 1000
+			x := series.Sample{Value: curve.at(at) + rng.NormFloat64(), Count: 1, StartMs: 4*day + int64(i)*spanMs}
+			if o.Function == spec.Count {
+				x.Value = Poisson(rng, 60*math.Exp((curve.at(at)-curve.level)/curve.size/2))
+				x.Count = x.Value
+			}
+			out := i >= onset && i < back
+			switch {
+			case out && o.Function != spec.Count:
+				continue
+			case out:
+				x.Value, x.Count = 0, 0
+			}
+			v := run.judge(x)
+			e := math.Abs(v.Actual - v.Typical)
+			switch {
+			case i >= onset-7*perDay && i < onset:
+				old += e / float64(7*perDay)
+			case out && v.Score >= 25:
+				told++
+			case i >= back && i < back+settle:
+				soon += e / settle
+				if v.Score >= 25 {
+					records++
+				}
+			case i >= back+settle:
+				later += e / float64(perDay)
+			}
+		}
+		for _, c := range []struct {
+			share *float64
+			true  bool
+		}{{&r.Silent, records == 0}, {&r.Recovered, soon <= 1.5*old}, {&r.Kept, later <= 1.5*old}, {&r.Told, told > 0}} {
+			if c.true {
+				*c.share += 1 / float64(trials)
+			}
+		}
+	}
+	return r
+}

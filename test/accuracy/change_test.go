@@ -36,3 +36,25 @@ func TestChangesGuard(t *testing.T) {
 		}
 	}
 }
+
+// TestOutages prints the table of outages in docs/accuracy.md.
+func TestOutages(t *testing.T) {
+	if *changes == 0 {
+		t.Skip("set -accuracy.changes to measure")
+	}
+	for _, o := range Outages {
+		for _, span := range []int64{300_000, 3_600_000} {
+			t.Logf("| %s, %d s | %s |", o.Name, span/1000, TryOutage(o, span, *changes))
+		}
+	}
+}
+
+// TestOutagesGuard: most series that come back after an outage tell nothing and are
+// expected as before.
+func TestOutagesGuard(t *testing.T) {
+	for _, o := range Outages {
+		if r := TryOutage(o, 3_600_000, 30); r.Silent < 0.9 || r.Recovered < 0.9 || r.Kept < 0.9 {
+			t.Errorf("%s: %v", o.Name, r)
+		}
+	}
+}
