@@ -199,6 +199,9 @@ func (p *Params) LearnChange(c *Core, s *Season, g *Change, x Sample, v *Verdict
 		if c.shift.far == shiftSoon {
 			copy(c.err[:shortExperts], g.err[:])
 		}
+		if float64(c.shift.far) == math.Ceil(p.shiftHeld) && c.shift.alike(scale) {
+			g.takeBack(s)
+		}
 		if best, ok := p.best(c, s, g); ok {
 			p.try(c, s, g, best, value, at)
 		}
@@ -309,11 +312,7 @@ func (p *Params) inflation(c *Core) float64 {
 // try lets what predicts shortly use the changed curve.
 func (p *Params) try(c *Core, s *Season, g *Change, h reading, value, at float64) {
 	if s.alt.mode == altWeighed {
-		// What was learned since is taken back.
-		was := g.before
-		s.unit, s.day, s.dayVisit, s.week, s.weekVisit = was.unit, was.day, was.dayVisit, was.week, was.weekVisit
-		s.scatter, s.scatterB, s.jobs = was.scatter, was.scatterB, was.jobs
-		s.jobs.dropCandidates()
+		g.takeBack(s)
 		g.since, g.other = 0, 0
 	}
 	s.alt = alternative{level: g.level + h.shift, factor: float32(h.factor), lead: float32(h.lead), mode: altTried, weekly: g.weekly}
@@ -322,6 +321,14 @@ func (p *Params) try(c *Core, s *Season, g *Change, h reading, value, at float64
 	c.dayLast = value - float64(s.alt.factor)*p.curveAt(s, at+float64(s.alt.lead), false)
 	c.weekLast = value - float64(s.alt.factor)*p.curveAt(s, at+float64(s.alt.lead), true)
 	copy(c.err[:shortExperts], g.err[:])
+}
+
+// takeBack makes a season forget what it learned of a change before it was recognized.
+func (g *Change) takeBack(s *Season) {
+	was := &g.before
+	s.unit, s.day, s.dayVisit, s.week, s.weekVisit = was.unit, was.day, was.dayVisit, was.week, was.weekVisit
+	s.scatter, s.scatterB, s.jobs = was.scatter, was.scatterB, was.jobs
+	s.jobs.dropCandidates()
 }
 
 // goOn follows what is tried.
