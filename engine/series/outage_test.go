@@ -7,8 +7,8 @@ import (
 	"tidemark/engine/spec"
 )
 
-// visits is a run that has counted for three weeks, and a function that counts on.
-func visits(spanMs int64, seed uint64) (r *run, next func(works bool) Verdict) {
+// counted is a run that has counted for three weeks, and a function that counts on.
+func counted(spanMs int64, seed uint64) (r *run, next func(works bool) Verdict) {
 	r = newRun(spec.Count, spanMs)
 	rng := noise(seed)
 	next = func(works bool) Verdict {
@@ -29,7 +29,7 @@ func visits(spanMs int64, seed uint64) (r *run, next func(works bool) Verdict) {
 func TestOutage(t *testing.T) {
 	for _, spanMs := range []int64{300_000, 3_600_000} {
 		for _, hours := range []int64{1, 5, 12, 23} {
-			r, next := visits(spanMs, 80+uint64(hours))
+			r, next := counted(spanMs, 80+uint64(hours))
 			told, score := 0, 0.0
 			for range hours * 3_600_000 / spanMs {
 				v := next(false)
@@ -57,7 +57,7 @@ func TestOutage(t *testing.T) {
 
 // TestEnd: after days of nothing, nothing is what is normal.
 func TestEnd(t *testing.T) {
-	r, next := visits(3_600_000, 90)
+	r, next := counted(3_600_000, 90)
 	for range 24 * 4 {
 		next(false)
 	}
