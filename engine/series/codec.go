@@ -188,6 +188,7 @@ func (k *coder) core(c *Core) {
 	k.rank(&c.rank)
 	k.i16(&c.shortRun)
 	k.i16(&c.longRun)
+	k.u8(&c.stray.long)
 	k.u32(&c.zeroRun)
 }
 
@@ -197,15 +198,16 @@ func (c *Core) doubles() [22]*float64 {
 		&c.seen, &c.last, &c.fast, &c.mid, &c.trendLevel, &c.trend,
 		&c.dayLast, &c.dayMean, &c.weekLast, &c.weekMean,
 		&c.slow, &c.slower, &c.daySlow, &c.weekSlow, &c.meanAbs,
-		&c.recent, &c.lasting, &c.longScale, &c.meanCount, &c.shift.mean, &c.shift.spread, &c.shift.back,
+		&c.recent, &c.lasting, &c.longScale, &c.meanCount,
+		&c.shift.mean, &c.shift.spread, &c.shift.back,
 	}
 }
 
-func (c *Core) singles() [18]*float32 {
+func (c *Core) singles() [19]*float32 {
 	return [...]*float32{&c.records.x, &c.records.xx, &c.records.y, &c.records.xy, &c.told, &c.out,
 		&c.sparse.zeros, &c.sparse.again, &c.sparse.mean, &c.sparse.square,
 		&c.windows.mean[0], &c.windows.mean[1], &c.windows.mean[2], &c.windows.square[0], &c.windows.square[1], &c.windows.square[2],
-		&c.shift.far, &c.shift.left}
+		&c.shift.far, &c.shift.left, &c.stray.by}
 }
 
 func (k *coder) tail(t *tail) {
@@ -294,7 +296,7 @@ func (c *Core) sound() bool {
 	if !(c.shift.far >= 0 && c.shift.left >= 0 && c.out >= 0 && c.shift.spread >= 0) {
 		return false
 	}
-	return c.seen >= 0 && c.recent >= 0 && c.lasting >= 0 && c.longScale >= 0 && c.meanAbs >= 0
+	return c.stray.long <= strayLongest && c.seen >= 0 && c.recent >= 0 && c.lasting >= 0 && c.longScale >= 0 && c.meanAbs >= 0
 }
 
 func (t *tail) sound() bool {

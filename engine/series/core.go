@@ -54,6 +54,7 @@ type Core struct {
 
 	windows windows
 	shift   shift
+	stray   stray
 
 	tailA, tailB tail
 	chance       chance

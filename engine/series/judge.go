@@ -47,6 +47,8 @@ type Verdict struct {
 	surprise              float64 // -log of the tails' probability
 	single, multi         float64 // evidence of the bucket alone, of several
 	faded                 bool    // the long prediction speaks, not the short one
+	expert                int     // whose prediction the short one is
+	home                  bool    // the value came back from where it had strayed
 	zA, zB, zC            float64 // sided
 	window                [len(windowLengths)]float32
 	zWindow               [len(windowLengths)]float64
@@ -128,12 +130,13 @@ func (p *Params) predict(c *Core, s *Season, x Sample, v *Verdict) {
 	v.hourScatter, v.hourLong = 1, 1
 	if s != nil {
 		p.predictSeason(c, s, x, v)
-		v.short = v.pred[best(c, 0, shortExperts)]
+		v.expert = best(c, 0, shortExperts)
 		v.long = v.pred[best(c, shortExperts, experts)]
 	} else {
-		v.short = v.pred[best(c, 0, expDayLast)]
+		v.expert = best(c, 0, expDayLast)
 		v.long = c.slow
 	}
+	v.short = v.pred[v.expert]
 	v.growth = p.growth(c, x.Count)
 	v.short += v.growth
 	v.long += v.growth
@@ -208,6 +211,8 @@ func best(c *Core, from, to int) int {
 
 // judge fills in the verdict about the finite value x.
 func (p *Params) judge(c *Core, x float64, v *Verdict) {
+	c.comesHome(x, v)
+	v.Typical = v.short
 	zA := beyond(x-v.short, v.below, v.above) / v.sigma
 	// Staying at a new level, or coming back from it, is no second surprise.
 	last := c.last
@@ -310,10 +315,10 @@ const (
 	// when the short one has followed it: less than both together.
 	longWeight = 0.8
 	// severalSize is how much of the square of the deviation of several buckets
-	// counts, which keeps moderate ones from filling the list. Of 5 to 12, 6 and 7
-	// ranked best on four development sets, and 7 on hourly samples of three of
-	// them; 5 filled the list of one.
-	severalSize = 7
+	// counts, which keeps moderate ones from filling the list. Of 5 to 12, 6 to 7
+	// ranked best on four development sets and on hourly samples of three of them;
+	// 5 filled the list of one.
+	severalSize = 6.5
 	// maxWeight is how far the stronger of the two tails stands for both: with the
 	// mean alone each hides half of what the other shows.
 	maxWeight = 0.3

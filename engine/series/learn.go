@@ -58,6 +58,7 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 		v.long -= v.growth
 	}
 
+	c.learnStray(value, v)
 	e := value - v.short
 	clipped := e
 	if c.seen >= 8 {

@@ -1,0 +1,57 @@
+package series
+
+import "math"
+
+// Values that stray for a bucket or a few and come back.
+//
+// Model: experts that follow the last value stand at an outlier one bucket later,
+// so that its end looks as surprising as its beginning, and what the curves then
+// learn is the outlier's echo. While no more than strayLongest buckets in a row
+// are away from where the last usual value led, that prediction is kept beside
+// the one that followed, and the one nearer to the value holds:
+//
+//	home = short - stray    stray = deviation of the last value from home
+//
+// Cost: a comparison a bucket. Memory: two numbers. Source: docs/design/0020.
+
+// strayLongest is for how many buckets in a row the way back is kept open; what
+// lasts longer is followed, see shiftSoon. Of 1 to 3 all ranked alike, and 3 leaves
+// the fewest echoes.
+const strayLongest = 3
+
+// stray is what the last values were away from where they should have been.
+type stray struct {
+	by   float32
+	long uint8 // buckets in a row, 0 if the last value was at home
+}
+
+// follows reports whether an expert follows the last value whole.
+func follows(expert int) bool {
+	return expert == expLast || expert == expDayLast || expert == expWeekLast
+}
+
+// comesHome replaces the short prediction by the one that did not follow the last
+// values away, if x is nearer to it.
+func (c *Core) comesHome(x float64, v *Verdict) {
+	if c.stray.long == 0 || !follows(v.expert) {
+		return
+	}
+	if home := v.short - float64(c.stray.by); math.Abs(x-home) < math.Abs(x-v.short) {
+		v.short = home
+		v.home = true
+	}
+}
+
+// learnStray follows values away from home. v.short is still what was predicted.
+func (c *Core) learnStray(value float64, v *Verdict) {
+	e := value - v.short
+	if c.stray.long > 0 && follows(v.expert) && !v.home {
+		e += float64(c.stray.by)
+	}
+	if c.seen < 8 || math.Abs(e) <= clipAt*v.sigma || c.stray.long == strayLongest {
+		c.stray = stray{}
+		return
+	}
+	c.stray.by = float32(e)
+	c.stray.long++
+}
