@@ -58,7 +58,7 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 		v.long -= v.growth
 	}
 
-	c.learnStray(value, v)
+	p.learnStray(c, value, v)
 	e := value - v.short
 	clipped := e
 	if c.seen >= 8 {

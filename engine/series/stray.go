@@ -43,15 +43,36 @@ func (c *Core) comesHome(x float64, v *Verdict) {
 }
 
 // learnStray follows values away from home. v.short is still what was predicted.
-func (c *Core) learnStray(value float64, v *Verdict) {
+func (p *Params) learnStray(c *Core, value float64, v *Verdict) {
 	e := value - v.short
 	if c.stray.long > 0 && follows(v.expert) && !v.home {
 		e += float64(c.stray.by)
 	}
-	if c.seen < 8 || math.Abs(e) <= clipAt*v.sigma || c.stray.long == strayLongest {
+	switch away := math.Abs(e) > clipAt*v.sigma; {
+	case c.seen < 8 || away && c.stray.long == strayLongest:
+		c.stray = stray{}
+		return
+	case !away:
+		p.leaveOut(c)
 		c.stray = stray{}
 		return
 	}
 	c.stray.by = float32(e)
 	c.stray.long++
+}
+
+// leaveOut takes an excursion that has just ended out of the moving means of several
+// buckets: it has been told, and what follows is not to be blamed for it.
+func (p *Params) leaveOut(c *Core) {
+	if c.stray.long == 0 {
+		return
+	}
+	for i := range c.windows.mean {
+		g := p.gainWindow[i]
+		part := windowClip * (1 - g) * (1 - math.Pow(1-g, float64(c.stray.long)))
+		w := float64(c.windows.mean[i])
+		if w*float64(c.stray.by) > 0 {
+			c.windows.mean[i] = float32(math.Copysign(math.Max(0, math.Abs(w)-part), w))
+		}
+	}
 }
