@@ -65,6 +65,10 @@ const (
 	// mostLearned bounds the members of one bucket that the tail learns, so that
 	// one crowded bucket does not replace what it knows.
 	mostLearned = 512
+	// peersSize is what the size of a member's deviation is worth at most, see
+	// sizeScale. With 2 a member of thirty times the usual sum scored 35, with 3 it
+	// scores 76, and crowds of chance have at most half a score of 25 a week.
+	peersSize = 3
 )
 
 // Member is one member's value in one bucket.
@@ -209,7 +213,7 @@ func (p *Params) judgeMember(m *Peers, x Member, y float64, sorted []float64, pa
 	single := math.Max(m.tail.logTail(size), p.chanceOf(m, x.Value, v.Typical))
 	v.LogProb = AnyOf(single, float64(len(sorted)))
 	if v.Ready {
-		v.Evidence = math.Min(-v.LogProb/math.Ln10, 2*math.Log2(1+size/3))
+		v.Evidence = math.Min(-v.LogProb/math.Ln10, peersSize*math.Log2(1+size/sizeScale))
 		if v.LogProb > likely {
 			v.Evidence = math.Min(v.Evidence, 1)
 		}
