@@ -68,9 +68,12 @@ func (q *request) send(status int, raw []byte) {
 	}
 }
 
+// contentType is what the client accepts. A refusal may come before that was read; a
+// client that accepts nothing there is gets plain JSON.
 func (q *request) contentType() string {
 	if q.shape.media == "" {
-		return wire.Media{}.Reply()
+		accept, _ := wire.ParseAccept(q.Header.Get("Accept"))
+		return accept.Reply()
 	}
 	return q.shape.media
 }

@@ -48,6 +48,8 @@ func TestVersionsOfAnswers(t *testing.T) {
 		{"POST", jobsPath + "_validate", `{}`, 0},
 		{"GET", "/_cat/ml/anomaly_detectors?format=json&h=id,state", "", 0},
 		{"GET", "/", "", 0},
+		{"GET", "/_nothing", "", 0},
+		{"DELETE", "/_ml/info", "", 0},
 	} {
 		answers := map[string]string{}
 		for _, version := range []string{"", "7", "8", "9"} {
