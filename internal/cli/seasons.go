@@ -68,7 +68,7 @@ func seasonsText(s *wire.SeriesSeasons) string {
 		if name == "" {
 			name = "a period of " + p.Period
 		}
-		parts = append(parts, fmt.Sprintf("%s of %.3g from low to high (%.0f %% of the variance, since %s)", name, p.Swing, 100*p.Strength, p.Since))
+		parts = append(parts, fmt.Sprintf("%s of %s from low to high (%.0f %% of the variance, since %s)", name, figure(p.Swing), 100*p.Strength, p.Since))
 	}
 	for _, j := range s.Daily {
 		days := strings.Join(j.Days, ", ")
