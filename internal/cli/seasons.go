@@ -75,13 +75,21 @@ func seasonsText(s *wire.SeriesSeasons) string {
 		if len(j.Days) == 7 {
 			days = "each day"
 		}
-		parts = append(parts, fmt.Sprintf("%+.3g at %s, %s", j.Height, j.Time, days))
+		parts = append(parts, fmt.Sprintf("%s at %s, %s", signed(j.Height), j.Time, days))
 	}
 	for _, m := range s.Monthly {
-		parts = append(parts, fmt.Sprintf("%+.3g on the %s (%d times, last on %s)", m.Height, m.Days, m.Times, m.Last))
+		parts = append(parts, fmt.Sprintf("%s on the %s (%d times, last on %s)", signed(m.Height), m.Days, m.Times, m.Last))
 	}
 	if s.LevelMoved != 0 {
-		parts = append(parts, fmt.Sprintf("its level has moved by %+.3g within a day", s.LevelMoved))
+		parts = append(parts, fmt.Sprintf("its level has moved by %s within a day", signed(s.LevelMoved)))
 	}
 	return strings.Join(parts, "; ")
+}
+
+// signed writes a difference for people.
+func signed(v float64) string {
+	if v > 0 {
+		return "+" + figure(v)
+	}
+	return figure(v)
 }
