@@ -177,15 +177,30 @@ func putClusterSettings(q *request) error {
 	if err := q.h.opt.Jobs.ChangeSettings(q.Context(), persistent, transient); err != nil {
 		return err
 	}
-	for _, s := range []map[string]any{persistent, transient} {
-		for _, name := range slices.Sorted(maps.Keys(s)) {
-			if name != job.MaxMemorySetting && s[name] != nil {
-				q.w.Header().Add("Warning", warning(q.h.opt.Version, "the setting ["+wire.Clip(name)+"] has no effect here"))
-			}
-		}
+	if idle := idleSettings(persistent, transient); idle != "" {
+		q.w.Header().Add("Warning", warning(q.h.opt.Version, "settings that have no effect here: "+idle))
 	}
 	q.answer(http.StatusOK, map[string]any{"acknowledged": true, "persistent": nested(persistent), "transient": nested(transient)})
 	return nil
+}
+
+// mostIdle is how many settings without effect are named: clients bound headers.
+const mostIdle = 20
+
+// idleSettings names those of the settings that nothing here goes by.
+func idleSettings(lists ...map[string]any) string {
+	var names []string
+	for _, list := range lists {
+		for _, name := range slices.Sorted(maps.Keys(list)) {
+			if name != job.MaxMemorySetting && list[name] != nil {
+				names = append(names, "["+wire.Clip(name)+"]")
+			}
+		}
+	}
+	if more := len(names) - mostIdle; more > 0 {
+		names = append(names[:mostIdle], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(names, ", ")
 }
 
 // listTasks answers with the open jobs and started datafeeds: nothing else lasts

@@ -66,7 +66,15 @@ func TestSettings(t *testing.T) {
 	}
 	w := r.do("PUT", path, `{"transient":{"logger.a":"debug","b":[1,"x"]}}`)
 	contains(t, w.Body.String(), `"acknowledged":true`, `"transient":{"b":[1,"x"],"logger":{"a":"debug"}}`)
-	contains(t, w.Header().Get("Warning"), "[b] has no effect")
+	contains(t, w.Header().Get("Warning"), "no effect here: [b], [logger.a]")
+	var many []string
+	for i := range 2 * mostIdle {
+		many = append(many, fmt.Sprintf(`"idle.%d":1`, i))
+	}
+	w = r.do("PUT", path, `{"transient":{`+strings.Join(many, ",")+`}}`)
+	if list := w.Header().Values("Warning"); len(list) != 1 || !strings.Contains(list[0], fmt.Sprintf(", and %d more", mostIdle)) {
+		t.Errorf("%d idle settings: %d, %q", len(many), w.Code, list)
+	}
 	contains(t, r.must(200, "GET", path, ""), `"persistent":{"xpack":{"ml":{"max_model_memory_limit":"500mb"}}}`, `"logger":{"a":"debug"}`)
 	r.restart()
 	contains(t, r.must(200, "GET", path+"?flat_settings", ""), `"persistent":{"`+limit+`":"500mb"}`, `"transient":{}`)

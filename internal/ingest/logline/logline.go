@@ -42,7 +42,7 @@ type Format struct {
 	last  int64 // of the record before, for lines that name no year
 	// record reads a line, false if it begins none.
 	record func(line string) (Record, bool)
-	// host: what stands behind the time is a host and a program.
+	// parts, unless nil, reads the host and the program that stand behind the time.
 	parts *regexp.Regexp
 }
 
