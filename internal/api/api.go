@@ -132,10 +132,10 @@ func (h *Handler) identify(w http.ResponseWriter, r *http.Request) {
 }
 
 // serve finds the route of a request and runs it. A slash at the end of a path means
-// nothing.
+// nothing; one that is escaped is part of a name.
 func (q *request) serve() error {
-	if path := q.URL.Path; len(path) > 1 && strings.HasSuffix(path, "/") {
-		q.URL.Path, q.URL.RawPath = path[:len(path)-1], strings.TrimSuffix(q.URL.RawPath, "/")
+	if path := q.URL.EscapedPath(); len(path) > 1 && strings.HasSuffix(path, "/") {
+		q.URL.Path, q.URL.RawPath = strings.TrimSuffix(q.URL.Path, "/"), strings.TrimSuffix(q.URL.RawPath, "/")
 	}
 	route, values, allowed := q.h.routes.find(q.Method, q.URL.EscapedPath())
 	switch {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -55,6 +56,27 @@ func TestDocuments(t *testing.T) {
 	r.must(404, "DELETE", "/airline-data", "")
 	r.must(404, "POST", "/airline-data/_search", "")
 	contains(t, r.must(200, "POST", "/airline-*/_search", ""), `"value":0`)
+}
+
+// TestEscapedSlash: an escaped slash at the end of a path is part of a name, a plain
+// one means nothing.
+func TestEscapedSlash(t *testing.T) {
+	r := newRig(t, Options{})
+	for _, c := range []struct{ method, target, want string }{
+		{"PUT", "/d/_doc/a%2F", `"_id":"a/"`},
+		{"GET", "/d/_doc/a%2F", `"_id":"a/"`},
+		{"GET", "/d/_doc/a%2F/", `"found":true`},
+		{"GET", "/d/_doc/a", `"found":false`},
+		{"GET", "/d/_doc/a/", `"_id":"a"`},
+	} {
+		req := httptest.NewRequest(c.method, "http://127.0.0.1:7270"+c.target, strings.NewReader(`{"n":1}`))
+		req.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		r.ServeHTTP(w, req)
+		if !strings.Contains(w.Body.String(), c.want) {
+			t.Errorf("%s %s: %s, want %s", c.method, c.target, w.Body, c.want)
+		}
+	}
 }
 
 // TestSearch asks for documents in the ways of dashboards.
