@@ -19,6 +19,9 @@ import "math"
 // the fewest echoes.
 const strayLongest = 3
 
+// strayAfter is how many buckets must have been learned before values can stray.
+const strayAfter = 8
+
 // stray is what the last values were away from where they should have been.
 type stray struct {
 	by   float32
@@ -49,7 +52,7 @@ func (p *Params) learnStray(c *Core, value float64, v *Verdict) {
 		e += float64(c.stray.by)
 	}
 	switch away := math.Abs(e) > clipAt*v.sigma; {
-	case c.seen < 8 || away && c.stray.long == strayLongest:
+	case c.seen < strayAfter || away && c.stray.long == strayLongest:
 		c.stray = stray{}
 		return
 	case !away:
