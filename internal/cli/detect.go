@@ -126,9 +126,9 @@ func (f *detectFlags) runRows(ctx context.Context, args []string, in io.Reader, 
 // run prints the anomalies of the merged files.
 func (f *detectFlags) run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) (err error) {
 	if f.out != "" {
-		file, err := os.Create(f.out)
-		if err != nil {
-			return err
+		file, createErr := os.Create(f.out)
+		if createErr != nil {
+			return createErr
 		}
 		defer func() { err = errors.Join(err, file.Close()) }()
 		out = file
