@@ -8,10 +8,10 @@ import (
 	"tidemark/engine/spec"
 )
 
-// Seasons calls visit with what each series is believed to do by the clock and the
-// calendar, as far as its values are modeled by their own past, in a fixed order,
-// until visit returns false. It changes nothing.
-func (e *Engine) Seasons(visit func(*result.Seasons) bool) {
+// Seasons calls visit with what series are believed to do by the clock and the
+// calendar, as far as their values are modeled by their own past: those that wanted,
+// which is asked of each in a fixed order, says yes to. It changes nothing.
+func (e *Engine) Seasons(wanted func(*result.Split) bool, visit func(*result.Seasons)) {
 	for _, s := range e.shards {
 		for i := uint32(0); i < s.series.Limit(); i++ {
 			st := s.series.Get(i)
@@ -22,9 +22,9 @@ func (e *Engine) Seasons(visit func(*result.Seasons) bool) {
 			if u.kind != spec.Scalar || u.over || st.model == 0 {
 				continue
 			}
-			x := e.seasonsOf(s, u, st)
-			if !visit(&x) {
-				return
+			if split := e.splitOf(u, st); wanted(&split) {
+				x := e.seasonsOf(s, u, st)
+				visit(&x)
 			}
 		}
 	}

@@ -15,6 +15,11 @@ type SeasonsQuery struct {
 	From, Size    int64
 }
 
+// names reports whether a series is one of those that are wanted.
+func (q *SeasonsQuery) names(x *result.Split) bool {
+	return (q.Partition == nil || x.HasPartition && x.Partition == *q.Partition) && (q.By == nil || x.HasBy && x.By == *q.By)
+}
+
 // seasonsTask asks an open job's owner what its series do by the clock, in the order
 // of its work.
 type seasonsTask struct {
@@ -57,18 +62,15 @@ func (r *runner) seasons(t *seasonsTask) bool {
 	a := seasonsAnswer{found: wire.SeasonsResponse{Series: []wire.SeriesSeasons{}}}
 	a.err = guarded(r.end, func() error {
 		detectors := r.j.conf.Load().wire.AnalysisConfig.Detectors
-		r.eng.Seasons(func(x *result.Seasons) bool {
-			if p := t.query.Partition; p != nil && (!x.HasPartition || x.Partition != *p) {
-				return true
+		r.eng.Seasons(func(x *result.Split) bool {
+			if !t.query.names(x) {
+				return false
 			}
-			if by := t.query.By; by != nil && (!x.HasBy || x.By != *by) {
-				return true
-			}
-			if n := a.found.Count; n >= t.query.From && n < t.query.From+t.query.Size {
-				a.found.Series = append(a.found.Series, seriesSeasons(x, &detectors[x.Detector]))
-			}
+			n := a.found.Count
 			a.found.Count++
-			return true
+			return n >= t.query.From && n < t.query.From+t.query.Size
+		}, func(x *result.Seasons) {
+			a.found.Series = append(a.found.Series, seriesSeasons(x, &detectors[x.Detector]))
 		})
 		return nil
 	})
