@@ -170,7 +170,7 @@ func checkSummary(c *wire.AnalysisConfig) error {
 // checkNesting refuses a field together with a field inside it. After sorting
 // by the name with a final point, what lies inside a name follows it at once.
 func checkNesting(c *wire.AnalysisConfig) error {
-	names := shownFields(c)
+	names := slices.Collect(shownFields(c))
 	slices.SortFunc(names, func(a, b string) int { return strings.Compare(a+".", b+".") })
 	for i := 1; i < len(names); i++ {
 		if a, b := names[i-1], names[i]; a != "" && nested(a, b) {

@@ -1,6 +1,10 @@
 package document
 
-import "tidemark/wire"
+import (
+	"iter"
+
+	"tidemark/wire"
+)
 
 const maxFieldBytes = 1024
 
@@ -29,19 +33,28 @@ func nested(a, b string) bool {
 }
 
 // shownFields are the fields whose values results show under their own names.
-func shownFields(c *wire.AnalysisConfig) []string {
-	var names []string
-	for i := range c.Detectors {
-		x := &c.Detectors[i]
-		names = append(names, x.ByFieldName, x.OverFieldName, x.PartitionFieldName)
+func shownFields(c *wire.AnalysisConfig) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i := range c.Detectors {
+			x := &c.Detectors[i]
+			for _, name := range [...]string{x.ByFieldName, x.OverFieldName, x.PartitionFieldName} {
+				if name != "" && !yield(name) {
+					return
+				}
+			}
+		}
+		for _, name := range c.Influencers {
+			if name != "" && !yield(name) {
+				return
+			}
+		}
 	}
-	return append(names, c.Influencers...)
 }
 
 // CheckFields refuses a field that lies within one of the results' own, timestamp.x:
 // no document could hold both.
 func CheckFields(j *wire.Job) error {
-	for _, name := range shownFields(&j.AnalysisConfig) {
+	for name := range shownFields(&j.AnalysisConfig) {
 		for at, c := range name {
 			if c == '.' && reserved[name[:at]] {
 				return clash(name[:at])
@@ -58,10 +71,9 @@ func CheckClash(j, other *wire.Job) error {
 	if j.ResultsIndexName != other.ResultsIndexName {
 		return nil
 	}
-	have := shownFields(&other.AnalysisConfig)
-	for _, name := range shownFields(&j.AnalysisConfig) {
-		for _, old := range have {
-			if name != "" && old != "" && (nested(name, old) || nested(old, name)) {
+	for name := range shownFields(&j.AnalysisConfig) {
+		for old := range shownFields(&other.AnalysisConfig) {
+			if nested(name, old) || nested(old, name) {
 				return clash(old)
 			}
 		}
