@@ -65,16 +65,9 @@ func TestDatafeedLookBack(t *testing.T) {
 		contains(t, body, `"processed_record_count":1200`, `"bucket_count":59`, `"input_field_count":`)
 		contains(t, r.must(200, "GET", jobsPath+c.id+"/results/buckets?size=0&exclude_interim=true", ""), `"count":59`)
 	}
-	told := r.saying("Job closed")
-	for range 400 { // The message of the last one may come after its state.
-		if told >= 4 {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-		told = r.saying("Job closed")
-	}
-	if told != 4 {
-		t.Errorf("%d jobs were told of as closed, of 4", told)
+	// The message of the last one may come after its state.
+	if n := r.saying("Job closed", 4); n != 4 {
+		t.Errorf("%d jobs were told of as closed, of 4", n)
 	}
 	// The same by hand.
 	one := r.must(200, "GET", jobsPath+"auto/results/buckets?size=1000", "")
