@@ -129,9 +129,9 @@ func lineWith(text string, wanted func(string) bool) string {
 func tokenizerOf(s *spec.Step) (func(string, func(string) bool), error) {
 	switch s.Type {
 	case "ml_standard":
-		return func(text string, emit func(string) bool) { scan(text, inside, emit) }, nil
+		return scanner(inside), nil
 	case "ml_classic":
-		return func(text string, emit func(string) bool) { scan(text, insideClassic, emit) }, nil
+		return scanner(insideClassic), nil
 	case "standard":
 		return runs(func(r rune) bool { return unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r) || r == '_' }, true), nil
 	case "whitespace":
@@ -173,6 +173,13 @@ func tokenizerOf(s *spec.Step) (func(string, func(string) bool), error) {
 		}, nil
 	}
 	return nil, fmt.Errorf("unknown tokenizer %q", s.Type)
+}
+
+// scanner is scan as a tokenizer.
+func scanner(in func(rune) bool) func(string, func(string) bool) {
+	return func(text string, emit func(string) bool) {
+		scan(text, in, func(run string, _ bool) bool { return emit(run) })
+	}
 }
 
 // runs are the longest runs of runes that belong to a token. With apart, signs

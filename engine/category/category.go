@@ -7,17 +7,19 @@
 //
 //	similarity = weight(longest common subsequence) / max(weight(a), weight(b))
 //
-// if that is at least sameSimilarity. The category then keeps only what is
-// common, but never less than leastKept of what it began with: so it becomes as
-// general as its messages need and no wider.
+// if that is at least sameSimilarity, unless the two contradict one another: a
+// word that programs write themselves (vocabulary.txt) stands in the place of
+// another one. If that place has had several such words already, it is filled
+// with values, and the message belongs to the category all the same. The category
+// then keeps only what is common, but never less than leastKept of what it began
+// with: so it becomes as general as its messages need and no wider.
 //
 // Cost: candidates come from an index of tokens, the few best are compared in
-// full, in the product of their numbers of tokens. Memory: the tokens and
-// examples. Source: longest common subsequence (Wagner and Fischer 1974).
+// full, in the product of their numbers of tokens between what they begin and end
+// with alike. Memory: the tokens and examples.
 package category
 
 import (
-	"cmp"
 	"math"
 	"regexp"
 	"slices"
@@ -33,6 +35,9 @@ const (
 	leastKept      = 0.6
 	// maxCandidates are compared in full.
 	maxCandidates = 6
+	// maxRivals are looked at before a message that contradicts some gets a
+	// category of its own.
+	maxRivals = 48
 	// commonToken categories may have a token for it to be looked up: more say
 	// little, and would make every look-up long.
 	commonToken = 400
@@ -75,9 +80,12 @@ type Categorizer struct {
 	documents int64
 	failed    int64
 	bytes     int64
-	scratch   []token
-	shared    []float32
-	rows      [2][]float32
+	// What follows is memory for the next message.
+	scratch     []token
+	shared      []float32
+	touched     []int32
+	near        []candidate
+	subsequence subsequence
 }
 
 // New returns a Categorizer that has seen nothing.
@@ -138,37 +146,66 @@ func weigh(list []token) (sum float32) {
 
 // best is the category a message belongs to and what they have in common, -1 if
 // there is none.
-func (c *Categorizer) best(found []token, weight float32) (best int, common []int) {
+func (c *Categorizer) best(found []token, weight float32) (best int, common []pair) {
 	best = -1
-	top := float32(0)
-	for _, i := range c.candidates(found, weight) {
-		o := c.list[i]
-		heavier := max(weight, o.weight)
-		length := c.common(o.tokens, found)
-		if length < sameSimilarity*heavier || length < leastKept*o.first || best >= 0 && length/heavier <= top {
+	top, contrary := float32(0), false
+	for _, x := range c.candidates(found, weight, maxCandidates) {
+		o := c.list[x.index]
+		similarity := c.similarity(o, found, weight)
+		if similarity <= top {
 			continue
 		}
-		best, top = int(i), length/heavier
-		if heavier == 0 {
-			top = 1
+		pairs := c.subsequence.pairs(o.tokens, found)
+		if _, bad := contradict(o.tokens, found, pairs); bad {
+			contrary = true
+			continue
+		}
+		best, common, top = int(x.index), pairs, similarity
+		if top == 1 {
+			break
 		}
 	}
-	if best >= 0 {
-		common = c.commonTokens(c.list[best].tokens, found)
+	if best < 0 && contrary {
+		return c.filled(found, weight)
 	}
 	return best, common
 }
 
+// similarity is how much of a category and a message is common, from 0 to 1; 0 if
+// that is too little for the message to belong to it.
+func (c *Categorizer) similarity(o *one, found []token, weight float32) float32 {
+	heavier := max(weight, o.weight)
+	if heavier == 0 {
+		return 1
+	}
+	common := c.subsequence.weight(o.tokens, found)
+	if common < sameSimilarity*heavier || common < leastKept*o.first {
+		return 0
+	}
+	return common / heavier
+}
+
+// candidate is a category that a message may belong to, and about how much they
+// have in common.
+type candidate struct {
+	index int32
+	score float32
+}
+
 // candidates are the categories that share most with a message, by the tokens
-// that few categories have.
-func (c *Categorizer) candidates(found []token, weight float32) []int32 {
+// that few categories have; at most limit.
+func (c *Categorizer) candidates(found []token, weight float32, limit int) []candidate {
 	if len(found) == 0 {
-		return c.index[0]
+		c.near = c.near[:0]
+		for _, i := range c.index[0] {
+			c.near = append(c.near, candidate{index: i})
+		}
+		return c.near
 	}
 	for len(c.shared) < len(c.list) {
 		c.shared = append(c.shared, 0)
 	}
-	var touched []int32
+	touched := c.touched[:0]
 	for n, t := range found {
 		list := c.index[t.hash]
 		if len(list) > commonToken || slices.ContainsFunc(found[:n], func(o token) bool { return o.hash == t.hash }) {
@@ -181,17 +218,25 @@ func (c *Categorizer) candidates(found []token, weight float32) []int32 {
 			c.shared[i] += t.weight
 		}
 	}
-	if touched == nil && len(c.list) > 0 {
+	if len(touched) == 0 && len(c.list) > 0 {
 		// Only tokens that everything has: look at those with the rarest one.
-		touched = slices.Clone(c.rarest(found))
+		touched = append(touched, c.rarest(found)...)
 	}
-	slices.SortFunc(touched, func(a, b int32) int {
-		return cmp.Or(cmp.Compare(c.shared[b]/max(weight, c.list[b].weight, 1), c.shared[a]/max(weight, c.list[a].weight, 1)), cmp.Compare(a, b))
-	})
+	c.touched = touched
+	near := c.near[:0]
 	for _, i := range touched {
+		x := candidate{i, c.shared[i] / max(weight, c.list[i].weight, 1)}
 		c.shared[i] = 0
+		at := len(near)
+		for at > 0 && (x.score > near[at-1].score || x.score == near[at-1].score && i < near[at-1].index) {
+			at--
+		}
+		if at < limit {
+			near = slices.Insert(near[:min(len(near), limit-1)], at, x)
+		}
 	}
-	return touched[:min(len(touched), maxCandidates)]
+	c.near = near
+	return near
 }
 
 func (c *Categorizer) rarest(found []token) []int32 {
@@ -202,53 +247,6 @@ func (c *Categorizer) rarest(found []token) []int32 {
 		}
 	}
 	return best
-}
-
-// common is the weight of the longest common subsequence.
-func (c *Categorizer) common(a, b []token) float32 {
-	for i := range c.rows {
-		c.rows[i] = slices.Grow(c.rows[i][:0], len(b)+1)[:len(b)+1]
-		clear(c.rows[i])
-	}
-	above, row := c.rows[0], c.rows[1]
-	for i := range a {
-		for j := range b {
-			row[j+1] = max(above[j+1], row[j])
-			if a[i].hash == b[j].hash {
-				row[j+1] = max(row[j+1], above[j]+min(a[i].weight, b[j].weight))
-			}
-		}
-		above, row = row, above
-	}
-	return above[len(b)]
-}
-
-// commonTokens are the places in a of the longest common subsequence.
-func (c *Categorizer) commonTokens(a, b []token) (kept []int) {
-	width := len(b) + 1
-	table := make([]float32, (len(a)+1)*width)
-	for i := len(a) - 1; i >= 0; i-- {
-		for j := len(b) - 1; j >= 0; j-- {
-			at := i*width + j
-			table[at] = max(table[at+width], table[at+1])
-			if a[i].hash == b[j].hash {
-				table[at] = max(table[at], table[at+width+1]+min(a[i].weight, b[j].weight))
-			}
-		}
-	}
-	for i, j := 0, 0; i < len(a) && j < len(b); {
-		at := i*width + j
-		switch {
-		case a[i].hash == b[j].hash && table[at] == table[at+width+1]+min(a[i].weight, b[j].weight):
-			kept = append(kept, i)
-			i, j = i+1, j+1
-		case table[at] == table[at+width]:
-			i++
-		default:
-			j++
-		}
-	}
-	return kept
 }
 
 func (c *Categorizer) add(found []token, weight float32) {
@@ -271,14 +269,14 @@ func (c *Categorizer) enter(i int32) {
 	}
 }
 
-// shrink leaves a category the tokens at the places in common.
-func (c *Categorizer) shrink(i int, common []int) {
+// shrink leaves a category the tokens that are in common.
+func (c *Categorizer) shrink(i int, common []pair) {
 	// Snapshots share what they were given: change a copy.
 	o := *c.list[i]
 	before := o.tokens
 	o.tokens = make([]token, len(common))
-	for n, at := range common {
-		o.tokens[n] = before[at]
+	for n, p := range common {
+		o.tokens[n] = before[p.a]
 	}
 	o.weight = weigh(o.tokens)
 	c.list[i] = &o
@@ -312,7 +310,7 @@ func (c *Categorizer) prefer(i int) {
 		if int(other) <= i || later.dead || len(o.prefers) >= maxPreferred {
 			continue
 		}
-		if common := c.common(o.tokens, later.tokens); common == o.weight && common >= sameSimilarity*later.weight {
+		if common := c.subsequence.weight(o.tokens, later.tokens); common == o.weight && common >= sameSimilarity*later.weight {
 			dead := *later
 			dead.dead = true
 			c.list[other] = &dead

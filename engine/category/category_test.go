@@ -81,12 +81,38 @@ func value(rng *rand.Rand, kind string) string {
 		return fmt.Sprintf("blk_-%d", rng.Uint64())
 	case "path":
 		return fmt.Sprintf("/var/lib/%s/%s", users[rng.IntN(len(users))], users[rng.IntN(len(users))])
+	case "letter":
+		return string(rune('a' + rng.IntN(6)))
+	case "app":
+		return pick(rng, "nginx redis checkout cart frontend shipping billing search firefox mysqld java worker")
+	case "table":
+		return pick(rng, "orders customers invoices line_items accounts products audit_log payments")
+	case "pod":
+		return fmt.Sprintf("%s-%x-%05x", users[rng.IntN(len(users))], 1<<20+rng.IntN(1<<30), rng.IntN(1<<20))
+	case "domain":
+		return pick(rng, "mail gw news shop static cdn") + "." + pick(rng, "example.com example.org example.net acme.test")
+	case "queue":
+		return fmt.Sprintf("%010X", rng.Uint64()>>24)
+	case "sql":
+		return fmt.Sprintf("2026-01-%02d %02d:%02d:%02d.%03d UTC [%d]", 1+rng.IntN(28), rng.IntN(24), rng.IntN(60), rng.IntN(60), rng.IntN(1000), rng.IntN(100000))
+	case "safepoint":
+		return pick(rng, "G1CollectForAllocation Cleanup RevokeBias ThreadDump G1PauseRemark Deoptimize")
+	case "service":
+		return []string{"Windows Update", "Print Spooler", "Background Intelligent Transfer Service", "Volume Shadow Copy", "Software Protection", "WMI Performance Adapter"}[rng.IntN(6)]
+	case "rack":
+		return fmt.Sprintf("R%02d-M%d-N%X-C:J%02d-U%02d", rng.IntN(64), rng.IntN(2), rng.IntN(16), rng.IntN(18), rng.IntN(12))
 	case "mail":
 		return users[rng.IntN(len(users))] + "@example.com"
 	case "time":
 		return fmt.Sprintf("2026-01-%02d %02d:%02d:%02d,%03d", 1+rng.IntN(28), rng.IntN(24), rng.IntN(60), rng.IntN(60), rng.IntN(1000))
 	}
 	return fmt.Sprint(rng.IntN(100000))
+}
+
+// pick is one of the words of a list.
+func pick(rng *rand.Rand, list string) string {
+	words := strings.Fields(list)
+	return words[rng.IntN(len(words))]
 }
 
 // TestGroupingAccuracy: the share of messages whose category holds exactly the

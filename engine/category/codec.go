@@ -16,7 +16,7 @@ func (c *Categorizer) Clone() *Categorizer {
 		copied := *o
 		d.list[i] = &copied
 	}
-	d.index, d.scratch, d.shared, d.rows = nil, nil, nil, [2][]float32{}
+	d.index, d.scratch, d.shared, d.touched, d.near, d.subsequence = nil, nil, nil, nil, nil, subsequence{}
 	return &d
 }
 
@@ -31,7 +31,7 @@ func (c *Categorizer) Append(dst []byte) []byte {
 		dst = codec.AppendVarint(codec.AppendVarint(dst, int64(o.longest)), o.matches)
 		dst = codec.AppendUvarint(dst, uint64(len(o.tokens)))
 		for _, t := range o.tokens {
-			dst = codec.AppendFloat32(codec.AppendString(dst, t.text), t.weight)
+			dst = append(codec.AppendFloat32(codec.AppendString(dst, t.text), t.weight), byte(t.kind))
 		}
 		dst = codec.AppendUvarint(dst, uint64(len(o.examples)))
 		for _, e := range o.examples {
@@ -56,11 +56,11 @@ func Decode(r *codec.Reader) *Categorizer {
 	n := r.Count(9)
 	for i := 0; i < n && r.Err() == nil; i++ {
 		o := &one{dead: r.Bool(), first: r.Float32(), longest: int(r.Varint()), matches: r.Varint()}
-		for m := r.Count(5); m > 0 && r.Err() == nil; m-- {
+		for m := r.Count(6); m > 0 && r.Err() == nil; m-- {
 			text := r.Text()
-			t := token{text: text, hash: names.Hash([]byte(text)), weight: r.Float32()}
-			if !(t.weight > 0 && t.weight <= tellingWeight) {
-				r.Fail("a token of weight %v", t.weight)
+			t := token{text: text, hash: names.Hash([]byte(text)), weight: r.Float32(), kind: kind(r.Byte())}
+			if !(t.weight > 0 && t.weight <= tellingWeight) || t.kind > unit {
+				r.Fail("a token of weight %v and kind %d", t.weight, t.kind)
 			}
 			o.tokens = append(o.tokens, t)
 		}

@@ -32,6 +32,7 @@ type token struct {
 	text   string
 	hash   uint64
 	weight float32
+	kind   kind
 }
 
 // tokens are the constant parts of a message, by an analyzer or, if it is nil,
@@ -41,7 +42,7 @@ func tokens(dst []token, message []byte, a *Analyzer) []token {
 	w := weigher{dst: dst[:0]}
 	if a != nil {
 		for _, t := range a.cut(message) {
-			w.take(t)
+			w.take(t, false)
 		}
 		return w.dst
 	}
@@ -54,11 +55,15 @@ func tokens(dst []token, message []byte, a *Analyzer) []token {
 type weigher struct {
 	dst   []token
 	words int
+	// article: the text before was an article, or belongs to a name behind one.
+	article bool
 }
 
 // take adds a text, "" for one that is left out between others, and reports
 // whether there is room for more.
-func (w *weigher) take(text string) bool {
+func (w *weigher) take(text string, quoted bool) bool {
+	article := w.article
+	w.article = false
 	if text == "" {
 		w.words = 0
 		return true
@@ -74,9 +79,17 @@ func (w *weigher) take(text string) bool {
 		if w.words >= sentenceWords {
 			t.weight = sentenceWeight
 		}
-		if telling[strings.ToLower(text)] {
+		lower := strings.ToLower(text)
+		known := vocabulary[lower]
+		if known.telling {
 			t.weight = tellingWeight
 		}
+		// A capital behind an article begins a name: The Print Spooler service.
+		named := article && unicode.IsUpper(r)
+		if !named && !quoted {
+			t.kind = known.kind
+		}
+		w.article = named || articles[lower]
 	default:
 		w.words = 0
 	}
@@ -84,16 +97,20 @@ func (w *weigher) take(text string) bool {
 	return len(w.dst) < mostTokens
 }
 
+var articles = map[string]bool{"the": true, "a": true, "an": true}
+
 // scan cuts a text into the runs of runes that are inside a token, and emits ""
 // for everything that looks like a number, an address, a path, a time or a value
-// behind an equals sign. Signs that are words of their own stand alone.
-func scan(text string, in func(rune) bool, emit func(string) bool) {
+// behind an equals sign. Signs that are words of their own stand alone. quoted is
+// a text in quotation marks of its own.
+func scan(text string, in func(rune) bool, emit func(text string, quoted bool) bool) {
 	value := false // What comes next is the value of a key.
+	before := ' '
 	for len(text) > 0 {
 		r, n := utf8.DecodeRuneInString(text)
 		if !in(r) {
 			value = r == '=' || value && r == '"'
-			text = text[n:]
+			before, text = r, text[n:]
 			continue
 		}
 		end := n
@@ -109,8 +126,10 @@ func scan(text string, in func(rune) bool, emit func(string) bool) {
 		if value || variable(run) {
 			run = ""
 		}
-		value = false
-		if !emit(clip(run)) {
+		after, _ := utf8.DecodeRuneInString(text)
+		quoted := after == before && strings.ContainsRune("\"'`", after)
+		value, before = false, ' '
+		if !emit(clip(run), quoted) {
 			return
 		}
 	}
@@ -157,23 +176,6 @@ func variable(text string) bool {
 	}
 	return hex || dateWords[strings.ToLower(text)]
 }
-
-// telling are words that tell what happened or how it ended.
-var telling = func() map[string]bool {
-	all := map[string]bool{}
-	for _, w := range strings.Fields("accepted rejected denied refused granted allowed forbidden failed failure succeeded success successful successfully " +
-		"started starting stopped stopping finished finishing completed aborted cancelled canceled interrupted resumed paused suspended " +
-		"opened opening closed closing connected connecting disconnected reconnecting established terminated terminating killed " +
-		"created creating deleted deleting removed removing added adding updated updating replaced renamed moved copied " +
-		"sent sending received receiving read reading written writing loaded loading saved saving stored fetched downloaded uploaded " +
-		"hit miss found missing exists expired expiring valid invalid enabled disabled locked unlocked acquired released " +
-		"timeout retrying retried retry skipped skipping ignored dropped lost recovered restored registered unregistered " +
-		"up down online offline healthy unhealthy mounted unmounted installed uninstalled login logout in out " +
-		"increased decreased exceeded begin end entering leaving committed rolled scheduled queued flushed") {
-		all[w] = true
-	}
-	return all
-}()
 
 // DateWords are the names of days and months, and what stands beside times.
 var DateWords = strings.Fields("monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun " +
