@@ -167,6 +167,9 @@ func (p *Params) learnTails(c *Core, v *Verdict) {
 
 // learnTold follows for how long something that lasts was evident.
 func (p *Params) learnTold(c *Core, v *Verdict) {
+	if math.Abs(float64(c.longRun)) >= p.knownRun {
+		c.told = max(c.told, float32(p.knownRun))
+	}
 	if v.Evidence >= loud && (v.multi > v.single || v.faded) {
 		c.told = min(c.told+1, maxTold)
 	} else {
