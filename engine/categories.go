@@ -78,7 +78,7 @@ func (e *Engine) categoryOf(b *record.Batch, k int32) names.ID {
 		}
 	}
 	c := e.categorizerOf(partition)
-	if e.config.StopOnWarn && c.own.Stats().Warn {
+	if e.config.StopOnWarn && c.own.Warn() {
 		return names.None
 	}
 	message := b.Texts[e.columns.message].Value(int(code - 1))

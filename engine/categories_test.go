@@ -33,3 +33,22 @@ func TestAnalyzerHasEffect(t *testing.T) {
 		}
 	}
 }
+
+// TestStopOnWarn: a partition whose messages cannot be told apart is analyzed no
+// more once that is clear, the others are.
+func TestStopOnWarn(t *testing.T) {
+	w := newWorld(t, spec.Detector{Function: spec.Count, ByField: spec.CategoryField, PartitionField: "service"})
+	w.job.CategorizationField, w.job.PerPartition, w.job.StopOnWarn = "message", "service", true
+	w.apply(&entry.Entry{Kind: entry.Update, Config: w.job})
+	w.hours(1, func(int) []row {
+		var rows []row
+		for i := range 134 {
+			rows = append(rows, row{"service": "same", "message": "always the same message"},
+				row{"service": "other", "message": []string{"one thing was done", "the second server is down"}[i%2]})
+		}
+		return rows
+	})
+	if got := w.e.ModelSize().Categories; got.Documents != 100+134 || !got.Warn {
+		t.Errorf("categories are %+v", got)
+	}
+}

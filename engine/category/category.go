@@ -79,7 +79,10 @@ type Categorizer struct {
 	index     map[uint64][]int32
 	documents int64
 	failed    int64
-	bytes     int64
+	// rare and dead are how many categories have one message and are dead; busiest
+	// is the most messages of one.
+	rare, dead, busiest int64
+	bytes               int64
 	// What follows is memory for the next message.
 	scratch     []token
 	shared      []float32
@@ -130,6 +133,13 @@ func (c *Categorizer) Categorize(message []byte, a *Analyzer) (id int, changed b
 	}
 	o := c.list[best]
 	o.matches++
+	switch o.matches {
+	case 1:
+		c.rare++
+	case 2:
+		c.rare--
+	}
+	c.busiest = max(c.busiest, o.matches)
 	if n := utf8.RuneCount(message); n > o.longest {
 		o.longest = n
 	}
@@ -313,6 +323,7 @@ func (c *Categorizer) prefer(i int) {
 		if common := c.subsequence.weight(o.tokens, later.tokens); common == o.weight && common >= sameSimilarity*later.weight {
 			dead := *later
 			dead.dead = true
+			c.dead++
 			c.list[other] = &dead
 			o.prefers = append(slices.Clone(o.prefers), other)
 		}
@@ -387,18 +398,19 @@ const warnFrom = 100
 
 // Stats sums up.
 func (c *Categorizer) Stats() Stats {
-	s := Stats{Documents: c.documents, Total: int64(len(c.list)), Failed: c.failed}
+	s := Stats{Documents: c.documents, Total: int64(len(c.list)), Rare: c.rare, Dead: c.dead, Failed: c.failed, Warn: c.Warn()}
 	for _, o := range c.list {
-		if o.matches > 1 && o.matches*100 > c.documents {
+		if c.frequent(o.matches) {
 			s.Frequent++
 		}
-		if o.matches == 1 {
-			s.Rare++
-		}
-		if o.dead {
-			s.Dead++
-		}
 	}
-	s.Warn = s.Documents >= warnFrom && (s.Total == 1 || s.Rare*10 > s.Total*9 || s.Total*2 > s.Documents || s.Frequent == 0 || s.Dead*2 > s.Total)
 	return s
+}
+
+func (c *Categorizer) frequent(matches int64) bool { return matches > 1 && matches*100 > c.documents }
+
+// Warn is Stats().Warn, cheap enough to be asked for each message.
+func (c *Categorizer) Warn() bool {
+	total := int64(len(c.list))
+	return c.documents >= warnFrom && (total == 1 || c.rare*10 > total*9 || total*2 > c.documents || !c.frequent(c.busiest) || c.dead*2 > total)
 }

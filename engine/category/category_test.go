@@ -202,6 +202,9 @@ func TestRestoredGoesOn(t *testing.T) {
 			if err := r.Done(); err != nil {
 				t.Fatal(err)
 			}
+			if broken.Stats() != straight.Stats() {
+				t.Fatalf("stats are %+v after decoding, %+v before", broken.Stats(), straight.Stats())
+			}
 			if broken.Bytes() != straight.Bytes() {
 				t.Fatalf("memory is %d after decoding, %d before", broken.Bytes(), straight.Bytes())
 			}

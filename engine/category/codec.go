@@ -78,6 +78,13 @@ func Decode(r *codec.Reader) *Categorizer {
 			return c
 		}
 		o.weight = weigh(o.tokens)
+		if o.matches == 1 {
+			c.rare++
+		}
+		if o.dead {
+			c.dead++
+		}
+		c.busiest = max(c.busiest, o.matches)
 		c.list = append(c.list, o)
 		c.enter(int32(i))
 	}
