@@ -261,7 +261,7 @@ func TestRare(t *testing.T) {
 	w.hours(24*45, func(h int) []row { return append(stable(h), row{"process": "old", "host": "h1"}) })
 	w.quiet(60, 24*45, 25, 0)
 	w.hours(1, func(h int) []row { return append(stable(h), row{"process": "intruder", "host": "h2"}) })
-	r := w.found(24*45, 25)
+	r := w.found(24*45, 55)
 	if r.By != "intruder" || !r.Explanation.FirstOccurrence || len(r.Influencers) != 1 || r.Influencers[0].Values[0] != "h2" {
 		t.Errorf("the record is %+v", r)
 	}

@@ -24,8 +24,9 @@ func (s *shard) visitRarity(e *Engine, u *unit, open *gather.Bucket, root uint32
 	for _, m := range members {
 		value := s.values.Get(s.attribute(m.st).model - 1)
 		class := value.Class(start, span)
-		logP := math.Log(population.Share(class))
+		logP := math.Log(population.Bucket(class))
 		if records != nil {
+			logP = math.Log(population.Share(class))
 			// So many of the member's records on values that rare and rarer.
 			of := records[m.st.over]
 			count, total := of.upTo(class), of.upTo(rarity.Classes-1)
@@ -37,7 +38,7 @@ func (s *shard) visitRarity(e *Engine, u *unit, open *gather.Bucket, root uint32
 		v.First = value.Count(start, span) == 0
 		v.Upper = v.Typical
 		if v.Ready {
-			v.Evidence = -v.LogProb / math.Ln10
+			v.Evidence = series.Scarce(-v.LogProb/math.Ln10, span)
 			v.Score = series.Score(v.Evidence)
 		}
 		s.report(e, u, open, m, v, nil, start)
@@ -89,7 +90,7 @@ func (s *shard) learnRarity(u *unit, open *gather.Bucket, number uint32, members
 		}
 	}
 	if records == nil {
-		population.Learn(rarest, 1)
+		population.LearnBucket(rarest)
 	}
 	for _, m := range members {
 		// In a population a value becomes more common by members who never had it

@@ -10,10 +10,18 @@
 // The class "never" is the probability of something new as Good and Turing
 // estimate it, measured instead of derived: in a stream of random identifiers
 // every bucket has something new and nothing alarms, among stable values one new
-// value does. Where the number of records counts (freq_rare), members' shares of
-// records take the place of buckets. The first buckets, in which everything is
-// new, are left out. Buckets are forgotten with time, occurrences of a value as
-// well, so that a value long absent becomes rare again.
+// value does. New values become fewer while a stream is being known, so the time
+// without any counts as well:
+//
+//	P(never) <= (1/2) / (1 + buckets since the last that had something new)
+//
+// Whatever the law of new values, at most one bucket in n can bring the first
+// after n without; if they come at random, at whatever rate, this is below the
+// promise by a quarter, and above it by two only if they come as by a clock.
+// Where the number of records counts (freq_rare), members' shares of records take
+// the place of buckets. The first buckets, in which everything is new, are left
+// out. Buckets are forgotten with time, occurrences of a value as well, so that a
+// value long absent becomes rare again.
 //
 // Cost: a few operations per occurrence. Memory: PopulationBytes per group and
 // ValueBytes per value. Source: I. J. Good (1953), "The population frequencies
@@ -34,6 +42,8 @@ import (
 const Classes = 24
 
 const (
+	// never is the class of values that never occurred.
+	never = 0
 	// bucketDays is how long buckets count, valueDays how long occurrences of a
 	// value do; leastBuckets are remembered in any case.
 	bucketDays   = 90
@@ -42,6 +52,8 @@ const (
 	// firstBuckets are left out: in them everything is new.
 	firstBuckets = 24
 	readyMass    = 20
+	// mostSince is the largest number of buckets that 32 bits count one by one.
+	mostSince = 1 << 24
 )
 
 const dayMs = 24 * 60 * 60 * 1000
@@ -51,6 +63,7 @@ type Population struct {
 	buckets float64 // buckets learned
 	atMs    int64
 	mass    [Classes]float32
+	since   float32 // buckets since the last that had something new
 }
 
 // Value is what is known of one value.
@@ -89,7 +102,16 @@ func (p *Population) total() float64 {
 // Class is the class of v; the smaller, the rarer.
 func (v *Value) Class(atMs, spanMs int64) int { return v.class(atMs, spanMs) }
 
-// Share is the probability that a bucket, or a record, is as rare as a class, in
+// Bucket is the probability that a bucket is as rare as a class, in (0, 1].
+func (p *Population) Bucket(class int) float64 {
+	share := p.Share(class)
+	if class == never {
+		share = math.Min(share, 0.5/(1+float64(p.since)))
+	}
+	return share
+}
+
+// Share is the part of buckets, or of records, that are as rare as a class, in
 // (0, 1].
 func (p *Population) Share(class int) float64 {
 	total, below := 0.0, 0.0
@@ -113,6 +135,15 @@ func (p *Population) Pass(atMs, spanMs int64) {
 	}
 	p.atMs = max(atMs, p.atMs)
 	p.buckets++
+}
+
+// LearnBucket takes a bucket of a class.
+func (p *Population) LearnBucket(class int) {
+	p.Learn(class, 1)
+	p.since = min(p.since+1, mostSince)
+	if class == never {
+		p.since = 0
+	}
 }
 
 // Learn takes weight buckets, or shares of records, of a class.
@@ -140,7 +171,7 @@ func (p *Population) Buckets() float64 { return p.buckets }
 
 // Encoded sizes.
 const (
-	PopulationBytes = 16 + 4*Classes
+	PopulationBytes = 20 + 4*Classes
 	ValueBytes      = 12
 )
 
@@ -154,7 +185,7 @@ func (p *Population) Append(dst []byte) []byte {
 	for _, m := range p.mass {
 		dst = binary.LittleEndian.AppendUint32(dst, math.Float32bits(m))
 	}
-	return dst
+	return binary.LittleEndian.AppendUint32(dst, math.Float32bits(p.since))
 }
 
 // Decode reads what Append wrote.
@@ -170,7 +201,8 @@ func (p *Population) Decode(src []byte) ([]byte, error) {
 			return nil, ErrCorrupt
 		}
 	}
-	if !(p.buckets >= 0 && num.Finite(p.buckets)) {
+	p.since = math.Float32frombits(binary.LittleEndian.Uint32(src[16+4*Classes:]))
+	if !(p.buckets >= 0 && num.Finite(p.buckets) && p.since >= 0 && p.since <= mostSince) {
 		return nil, ErrCorrupt
 	}
 	return src[PopulationBytes:], nil

@@ -1,6 +1,10 @@
 package series
 
-import "tidemark/engine/num"
+import (
+	"math"
+
+	"tidemark/engine/num"
+)
 
 // scoreKnots map R = -log10 of a frequency to a score. On a null series of
 // 5-minute buckets R 3 occurs twice a week, 4 once in five weeks, 5 about once
@@ -8,6 +12,14 @@ import "tidemark/engine/num"
 var scoreKnots = []num.Knot{
 	{X: 1.3, Y: 0}, {X: 2, Y: 5}, {X: 3, Y: 25}, {X: 4, Y: 50}, {X: 5, Y: 75},
 	{X: 7, Y: 90}, {X: 10, Y: 97}, {X: 30, Y: 99}, {X: 300, Y: 100},
+}
+
+// Scarce is evidence, the frequency of a bucket in powers of ten, as a frequency
+// in time: of buckets longer than usualSpan fewer go by in a week. What is common
+// stays so.
+func Scarce(evidence float64, spanMs int64) float64 {
+	longer := math.Log10(math.Max(1, float64(spanMs)/1000/usualSpan))
+	return evidence + longer*math.Min(1, evidence/2)
 }
 
 // Score is the score, 0 to 100, of something as rare as 10^-r.

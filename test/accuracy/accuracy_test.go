@@ -2,6 +2,7 @@ package accuracy
 
 import (
 	"flag"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -16,6 +17,7 @@ var (
 	trials   = flag.Int("accuracy.trials", 0, "series of every kind of trouble; 0: skip")
 	calendar = flag.Int("accuracy.calendar", 0, "series of every kind of days of the month; 0: skip")
 	seasons  = flag.Int("accuracy.seasons", 0, "series of every kind of season; 0: skip")
+	fresh    = flag.Int("accuracy.fresh", 0, "weeks of every kind of new values, more than 4; 0: skip")
 	spanSecs = flag.Int64("accuracy.span", 300, "bucket span of the noise in seconds")
 )
 
@@ -108,5 +110,26 @@ func TestCalendar(t *testing.T) {
 	t.Log("kind | known after 3, 4, 6 | clean | first two | once known | missing | elsewhere")
 	for _, kind := range CalendarTrials {
 		t.Logf("%s | %v", kind.Name, TryCalendar(kind, *calendar))
+	}
+}
+
+// TestFresh measures how values score that were never there before.
+func TestFresh(t *testing.T) {
+	if *fresh <= warmWeeks {
+		t.Skip("needs -accuracy.fresh above 4")
+	}
+	for _, minutes := range []int64{5, 15, 60, 1440} {
+		t.Logf("buckets of %d minutes | first weeks: 25+ a week | 50+ | 25+ a week | 50+ | 75+", minutes)
+		for _, kind := range FreshKinds {
+			t.Logf("%s | %v", kind.Name, MeasureFresh(kind, minutes*60_000, *fresh, *seeds))
+		}
+		t.Log("score of one after a week | two | four | eight weeks without, after no, one, five days of discovery")
+		for _, days := range []float64{0, 1, 5} {
+			row := ""
+			for _, weeks := range []float64{1, 2, 4, 8} {
+				row += fmt.Sprintf("%.0f ", FreshAfter(minutes*60_000, 24*days, 168*weeks, 20))
+			}
+			t.Logf("%.0f days: %s", days, row)
+		}
 	}
 }

@@ -60,3 +60,26 @@ func TestGuard(t *testing.T) {
 	}
 	t.Logf("%d of %d found, %d others", found, planted, false25)
 }
+
+// TestFreshGuard keeps new values where they are no news from scoring more often
+// than scores say, 25 twice a week and 50 in one of five weeks, and those after a
+// quiet time from scoring less; whatever the bucket span, and however many new
+// values came before that time.
+func TestFreshGuard(t *testing.T) {
+	for _, minutes := range []int64{15, 60, 1440} {
+		for _, kind := range FreshKinds {
+			f := MeasureFresh(kind, minutes*60_000, 44, 4)
+			if f.Warm[0] > 2.2 || f.Steady[0] > 2 || f.Steady[1] > 0.25 || f.Steady[2] > 0.02 {
+				t.Errorf("%s, %d minutes: scores of 25 in the first weeks, and 25, 50, 75 and more after them: %v", kind.Name, minutes, f)
+			}
+		}
+		for _, c := range []struct{ discovery, weeks, least float64 }{{0, 1, 39}, {5, 1, 39}, {5, 4, 54}, {5, 8, 62}} {
+			if minutes == 1440 && c.weeks < 8 {
+				continue // Daily buckets are told of after 44.
+			}
+			if score := FreshAfter(minutes*60_000, 24*c.discovery, 168*c.weeks, 4); score < c.least {
+				t.Errorf("a new value after %g days of discovery and %g weeks scores %.0f in buckets of %d minutes", c.discovery, c.weeks, score, minutes)
+			}
+		}
+	}
+}
