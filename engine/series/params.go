@@ -61,11 +61,7 @@ var (
 	shiftHeld  = memory{2 * hour, 5}
 	shiftAfter = memory{12 * hour, 20}
 	// What lasts is news again after toldMemory without it.
-	toldMemory = memory{6 * hour, 24}
-	// A run of outliers of knownRunTime is known, so that its end is no news. Of 20
-	// minutes to two hours all ranked alike above half an hour; less hid what came
-	// after a short excursion.
-	knownRunTime     = memory{hour, 12}
+	toldMemory       = memory{6 * hour, 24}
 	meanAbsMemory    = memory{12 * day, 300}
 	trendDampingTime = memory{4 * hour, 50}
 	// After silenceTime without a record a series is taken to have ended: its
@@ -114,8 +110,8 @@ type Params struct {
 	daySlotSec, weekSlotSec   float64
 	daySlotRows, weekSlotRows float64 // buckets per visit of a slot
 
-	gainFast, gainMid, gainTrend, gainOffset, damping                           float64
-	gainRecent, gainTold, knownRun, gainCrowd, gainHour, eventApart, rankPeriod float64
+	gainFast, gainMid, gainTrend, gainOffset, damping                 float64
+	gainRecent, gainTold, gainCrowd, gainHour, eventApart, rankPeriod float64
 
 	gainWindow [len(windowLengths)]float64
 
@@ -166,7 +162,7 @@ func NewParams(fn spec.Function, bucketSpanMs int64) *Params {
 	for i, m := range windowLengths {
 		p.gainWindow[i] = 2 / (m.in(span) + 1)
 	}
-	p.gainTold, p.knownRun = gain(toldMemory), knownRunTime.in(span)
+	p.gainTold = gain(toldMemory)
 	p.gainHour = 1 / math.Max(50, 14*hour/span)
 	p.gainRecent, p.gainCrowd = gain(recentScaleMemory), gain(crowdMemory)
 	p.eventApart, p.rankPeriod = crowdMemory.in(span), rankPeriodTime.in(span)
