@@ -186,7 +186,7 @@ func (k checkpoint) outlook(a *Arrival, soFar, typical, scale float64) (low, hig
 }
 
 // ArrivalBytes is the encoded size of Arrival.
-var ArrivalBytes = func() int { k := coder{}; k.arrival(new(Arrival)); return k.at }()
+var ArrivalBytes = new(Arrival).walk(coder{}).at
 
 func (k *coder) arrival(a *Arrival) {
 	for _, x := range a.fields() {
@@ -202,33 +202,23 @@ func (a *Arrival) fields() (list [5 + 3*Checkpoints]*float32) {
 	return list
 }
 
+func (a *Arrival) walk(k coder) coder { k.arrival(a); return k }
+
 // Append appends the encoding of a, ArrivalBytes long.
-func (a *Arrival) Append(dst []byte) []byte {
-	at := len(dst)
-	dst = append(dst, make([]byte, ArrivalBytes)...)
-	k := coder{buf: dst[at:], write: true}
-	k.arrival(a)
-	return dst
-}
+func (a *Arrival) Append(dst []byte) []byte { return appendState(dst, a, ArrivalBytes) }
 
 // Decode reads a from src and returns the rest of src.
-func (a *Arrival) Decode(src []byte) ([]byte, error) {
-	if len(src) < ArrivalBytes {
-		return nil, ErrShort
-	}
-	k := coder{buf: src[:ArrivalBytes], read: true}
-	k.arrival(a)
+func (a *Arrival) Decode(src []byte) ([]byte, error) { return decodeState(src, a, ArrivalBytes) }
+
+func (a *Arrival) sound() bool {
 	for _, x := range a.fields() {
 		if !(math.Abs(float64(*x)) <= mostState) {
-			return nil, ErrCorrupt
+			return false
 		}
 	}
 	sound := a.seen >= 0 && a.seen <= arrivalMemory && a.square >= 0 && a.spread >= 0 && (a.signed == 0 || a.signed == 1)
 	for _, x := range a.scatter {
 		sound = sound && x >= 0
 	}
-	if !sound {
-		return nil, ErrCorrupt
-	}
-	return src[ArrivalBytes:], nil
+	return sound
 }

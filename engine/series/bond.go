@@ -269,18 +269,15 @@ func (l *Bonds) Forget(i uint32) (left bool) {
 // Encoded sizes.
 var (
 	// EchoBytes is the encoded size of an Echo.
-	EchoBytes = func() int { k := coder{}; k.echo(new(Echo)); return k.at }()
+	EchoBytes = new(Echo).walk(coder{}).at
 	// BondsBytes is the encoded size of Bonds.
-	BondsBytes = func() int { k := coder{}; k.bonds(new(Bonds)); return k.at }()
+	BondsBytes = new(Bonds).walk(coder{}).at
 )
 
 func (k *coder) echo(e *Echo) {
 	k.i64(&e.Last)
 	for i := range e.z {
-		u := uint8(e.z[i])
-		one := [...]uint8{u}
-		k.bytes(one[:])
-		e.z[i] = int8(one[0])
+		k.i8(&e.z[i])
 	}
 }
 
@@ -297,41 +294,26 @@ func (k *coder) bonds(l *Bonds) {
 	}
 }
 
+func (e *Echo) walk(k coder) coder { k.echo(e); return k }
+
 // Append appends the encoding of e, EchoBytes long.
-func (e *Echo) Append(dst []byte) []byte {
-	at := len(dst)
-	dst = append(dst, make([]byte, EchoBytes)...)
-	k := coder{buf: dst[at:], write: true}
-	k.echo(e)
-	return dst
-}
+func (e *Echo) Append(dst []byte) []byte { return appendState(dst, e, EchoBytes) }
 
 // Decode reads e from src and returns the rest of src.
-func (e *Echo) Decode(src []byte) ([]byte, error) {
-	if len(src) < EchoBytes {
-		return nil, ErrShort
-	}
-	k := coder{buf: src[:EchoBytes], read: true}
-	k.echo(e)
-	return src[EchoBytes:], nil
-}
+func (e *Echo) Decode(src []byte) ([]byte, error) { return decodeState(src, e, EchoBytes) }
+
+// sound: every byte is a deviation that can be.
+func (e *Echo) sound() bool { return true }
+
+func (l *Bonds) walk(k coder) coder { k.bonds(l); return k }
 
 // Append appends the encoding of l, BondsBytes long.
-func (l *Bonds) Append(dst []byte) []byte {
-	at := len(dst)
-	dst = append(dst, make([]byte, BondsBytes)...)
-	k := coder{buf: dst[at:], write: true}
-	k.bonds(l)
-	return dst
-}
+func (l *Bonds) Append(dst []byte) []byte { return appendState(dst, l, BondsBytes) }
 
 // Decode reads l from src and returns the rest of src.
-func (l *Bonds) Decode(src []byte) ([]byte, error) {
-	if len(src) < BondsBytes {
-		return nil, ErrShort
-	}
-	k := coder{buf: src[:BondsBytes], read: true}
-	k.bonds(l)
+func (l *Bonds) Decode(src []byte) ([]byte, error) { return decodeState(src, l, BondsBytes) }
+
+func (l *Bonds) sound() bool {
 	for n := range l.List {
 		b := &l.List[n]
 		if b.A == b.B {
@@ -342,8 +324,8 @@ func (l *Bonds) Decode(src []byte) ([]byte, error) {
 			sound = sound && math.Abs(float64(x)) <= mostState
 		}
 		if !sound {
-			return nil, ErrCorrupt
+			return false
 		}
 	}
-	return src[BondsBytes:], nil
+	return true
 }

@@ -3,7 +3,7 @@ package series
 import "math"
 
 // CalendarBytes is the encoded size of a Calendar.
-var CalendarBytes = func() int { k := coder{}; k.calendar(new(Calendar)); return k.at }()
+var CalendarBytes = new(Calendar).walk(coder{}).at
 
 func (k *coder) watch(w *watch) {
 	k.f64(&w.anchor)
@@ -65,27 +65,13 @@ func (k *coder) calendar(m *Calendar) {
 	}
 }
 
+func (m *Calendar) walk(k coder) coder { k.calendar(m); return k }
+
 // Append appends the encoding of m, CalendarBytes long.
-func (m *Calendar) Append(dst []byte) []byte {
-	at := len(dst)
-	dst = append(dst, make([]byte, CalendarBytes)...)
-	k := coder{buf: dst[at:], write: true}
-	k.calendar(m)
-	return dst
-}
+func (m *Calendar) Append(dst []byte) []byte { return appendState(dst, m, CalendarBytes) }
 
 // Decode reads m from src and returns the rest of src.
-func (m *Calendar) Decode(src []byte) ([]byte, error) {
-	if len(src) < CalendarBytes {
-		return nil, ErrShort
-	}
-	k := coder{buf: src[:CalendarBytes], read: true}
-	k.calendar(m)
-	if !m.sound() {
-		return nil, ErrCorrupt
-	}
-	return src[CalendarBytes:], nil
-}
+func (m *Calendar) Decode(src []byte) ([]byte, error) { return decodeState(src, m, CalendarBytes) }
 
 // mostDay bounds the days, since the epoch, that a time in milliseconds can fall
 // into and that have a place in a calendar.

@@ -3,7 +3,7 @@ package series
 import "math"
 
 // ChangeBytes is the encoded size of a Change.
-var ChangeBytes = func() int { k := coder{}; k.change(new(Change)); return k.at }()
+var ChangeBytes = new(Change).walk(coder{}).at
 
 func (k *coder) change(g *Change) {
 	for _, x := range g.doubles() {
@@ -36,27 +36,13 @@ func (k *coder) alternative(a *alternative) {
 	k.u8(&a.weekly)
 }
 
+func (g *Change) walk(k coder) coder { k.change(g); return k }
+
 // Append appends the encoding of g, ChangeBytes long.
-func (g *Change) Append(dst []byte) []byte {
-	at := len(dst)
-	dst = append(dst, make([]byte, ChangeBytes)...)
-	k := coder{buf: dst[at:], write: true}
-	k.change(g)
-	return dst
-}
+func (g *Change) Append(dst []byte) []byte { return appendState(dst, g, ChangeBytes) }
 
 // Decode reads g from src and returns the rest of src.
-func (g *Change) Decode(src []byte) ([]byte, error) {
-	if len(src) < ChangeBytes {
-		return nil, ErrShort
-	}
-	k := coder{buf: src[:ChangeBytes], read: true}
-	k.change(g)
-	if !g.sound() {
-		return nil, ErrCorrupt
-	}
-	return src[ChangeBytes:], nil
-}
+func (g *Change) Decode(src []byte) ([]byte, error) { return decodeState(src, g, ChangeBytes) }
 
 // mostSum is beyond every sum of squares of what mostState bounds.
 const mostSum = mostState * mostState

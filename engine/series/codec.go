@@ -11,59 +11,58 @@ import (
 // around it names the version.
 var (
 	// CoreBytes is the encoded size of a Core.
-	CoreBytes = func() int { k := coder{}; k.core(new(Core)); return k.at }()
+	CoreBytes = new(Core).walk(coder{}).at
 	// SeasonBytes is the encoded size of a Season.
-	SeasonBytes = func() int { k := coder{}; k.season(new(Season)); return k.at }()
+	SeasonBytes = new(Season).walk(coder{}).at
 )
 
-// ErrShort reports bytes that end inside a Core or Season.
+// ErrShort reports bytes that end inside a state.
 var ErrShort = errors.New("series: state ends early; the snapshot is cut off or of another version")
 
 // ErrCorrupt reports a state that no sequence of samples can lead to.
 var ErrCorrupt = errors.New("series: state holds impossible values; the snapshot is damaged")
 
+func (c *Core) walk(k coder) coder { k.core(c); return k }
+
 // Append appends the encoding of c, CoreBytes long.
-func (c *Core) Append(dst []byte) []byte {
-	at := len(dst)
-	dst = append(dst, make([]byte, CoreBytes)...)
-	k := coder{buf: dst[at:], write: true}
-	k.core(c)
-	return dst
-}
+func (c *Core) Append(dst []byte) []byte { return appendState(dst, c, CoreBytes) }
 
 // Decode reads c from src and returns the rest of src.
-func (c *Core) Decode(src []byte) ([]byte, error) {
-	if len(src) < CoreBytes {
-		return nil, ErrShort
-	}
-	k := coder{buf: src[:CoreBytes], read: true}
-	k.core(c)
-	if !c.sound() {
-		return nil, ErrCorrupt
-	}
-	return src[CoreBytes:], nil
-}
+func (c *Core) Decode(src []byte) ([]byte, error) { return decodeState(src, c, CoreBytes) }
+
+func (s *Season) walk(k coder) coder { k.season(s); return k }
 
 // Append appends the encoding of s, SeasonBytes long.
-func (s *Season) Append(dst []byte) []byte {
+func (s *Season) Append(dst []byte) []byte { return appendState(dst, s, SeasonBytes) }
+
+// Decode reads s from src and returns the rest of src.
+func (s *Season) Decode(src []byte) ([]byte, error) { return decodeState(src, s, SeasonBytes) }
+
+// walker is a state that a coder can walk. It takes and gives the coder by value:
+// by its address it would be an allocation for each state.
+type walker[T any] interface {
+	*T
+	walk(coder) coder
+	sound() bool
+}
+
+// appendState appends the encoding of s, size bytes long.
+func appendState[T any, P walker[T]](dst []byte, s P, size int) []byte {
 	at := len(dst)
-	dst = append(dst, make([]byte, SeasonBytes)...)
-	k := coder{buf: dst[at:], write: true}
-	k.season(s)
+	dst = append(dst, make([]byte, size)...)
+	s.walk(coder{buf: dst[at:], write: true})
 	return dst
 }
 
-// Decode reads s from src and returns the rest of src.
-func (s *Season) Decode(src []byte) ([]byte, error) {
-	if len(src) < SeasonBytes {
+// decodeState reads s from the first size bytes of src and returns the rest.
+func decodeState[T any, P walker[T]](src []byte, s P, size int) ([]byte, error) {
+	if len(src) < size {
 		return nil, ErrShort
 	}
-	k := coder{buf: src[:SeasonBytes], read: true}
-	k.season(s)
-	if !s.sound() {
+	if s.walk(coder{buf: src[:size], read: true}); !s.sound() {
 		return nil, ErrCorrupt
 	}
-	return src[SeasonBytes:], nil
+	return src[size:], nil
 }
 
 // coder walks the fields of a state once for writing, reading and measuring,
@@ -348,7 +347,7 @@ func (s *Season) sound() bool {
 }
 
 // PatternBytes is the encoded size of a Pattern.
-var PatternBytes = func() int { k := coder{}; k.pattern(new(Pattern)); return k.at }()
+var PatternBytes = new(Pattern).walk(coder{}).at
 
 func (k *coder) pattern(m *Pattern) {
 	for i := range m.boxes {
@@ -375,46 +374,39 @@ func (m *Pattern) singles() [8]*float32 {
 	return [...]*float32{&m.low, &m.high, &m.median, &m.least, &m.most, &m.match, &m.largest, &m.last}
 }
 
+func (m *Pattern) walk(k coder) coder { k.pattern(m); return k }
+
 // Append appends the encoding of m, PatternBytes long.
-func (m *Pattern) Append(dst []byte) []byte {
-	at := len(dst)
-	dst = append(dst, make([]byte, PatternBytes)...)
-	k := coder{buf: dst[at:], write: true}
-	k.pattern(m)
-	return dst
-}
+func (m *Pattern) Append(dst []byte) []byte { return appendState(dst, m, PatternBytes) }
 
 // Decode reads m from src and returns the rest of src.
-func (m *Pattern) Decode(src []byte) ([]byte, error) {
-	if len(src) < PatternBytes {
-		return nil, ErrShort
-	}
-	k := coder{buf: src[:PatternBytes], read: true}
-	k.pattern(m)
+func (m *Pattern) Decode(src []byte) ([]byte, error) { return decodeState(src, m, PatternBytes) }
+
+func (m *Pattern) sound() bool {
 	for _, x := range m.singles() {
 		if !(math.Abs(float64(*x)) <= mostState) {
-			return nil, ErrCorrupt
+			return false
 		}
 	}
 	if m.boxesInUse > patternBoxes || m.low > m.high || m.warm && m.low == m.high || !m.warm && m.blocks >= warmBlocks {
-		return nil, ErrCorrupt
+		return false
 	}
 	if !m.warm {
-		return src[PatternBytes:], nil
+		return true
 	}
 	seen := [patternBoxes]bool{}
 	for _, i := range m.order[:m.boxesInUse] {
 		if i >= m.boxesInUse || seen[i] {
-			return nil, ErrCorrupt
+			return false
 		}
 		seen[i] = true
 	}
 	for i := range m.boxes[:m.boxesInUse] {
 		for k := range patternBlocks {
 			if m.boxes[i][k] > m.boxes[i][patternBlocks+k] || m.boxes[i][patternBlocks+k] > patternLevels {
-				return nil, ErrCorrupt
+				return false
 			}
 		}
 	}
-	return src[PatternBytes:], nil
+	return true
 }

@@ -189,3 +189,22 @@ func TestEveryStateIsSound(t *testing.T) {
 		}
 	}
 }
+
+// TestEncodingAllocatesNothing: a snapshot has hundreds of thousands of states.
+func TestEncodingAllocatesNothing(t *testing.T) {
+	dst := make([]byte, 0, 1<<16)
+	var core Core
+	var season Season
+	var change Change
+	var bonds Bonds
+	for name, encode := range map[string]func(){
+		"core":   func() { core.Append(dst) },
+		"season": func() { season.Append(dst) },
+		"change": func() { change.Append(dst) },
+		"bonds":  func() { bonds.Append(dst) },
+	} {
+		if n := testing.AllocsPerRun(10, encode); n != 0 {
+			t.Errorf("%s: %g allocations", name, n)
+		}
+	}
+}

@@ -3,7 +3,7 @@ package series
 import "math"
 
 // HuntBytes is the encoded size of a Hunt.
-var HuntBytes = func() int { k := coder{}; k.hunt(new(Hunt)); return k.at }()
+var HuntBytes = new(Hunt).walk(coder{}).at
 
 func (k *coder) hunt(h *Hunt) {
 	k.i64(&h.startMs)
@@ -35,27 +35,13 @@ func (k *coder) jobs(js *jobs) {
 	}
 }
 
+func (h *Hunt) walk(k coder) coder { k.hunt(h); return k }
+
 // Append appends the encoding of h, HuntBytes long.
-func (h *Hunt) Append(dst []byte) []byte {
-	at := len(dst)
-	dst = append(dst, make([]byte, HuntBytes)...)
-	k := coder{buf: dst[at:], write: true}
-	k.hunt(h)
-	return dst
-}
+func (h *Hunt) Append(dst []byte) []byte { return appendState(dst, h, HuntBytes) }
 
 // Decode reads h from src and returns the rest of src.
-func (h *Hunt) Decode(src []byte) ([]byte, error) {
-	if len(src) < HuntBytes {
-		return nil, ErrShort
-	}
-	k := coder{buf: src[:HuntBytes], read: true}
-	k.hunt(h)
-	if !h.sound() {
-		return nil, ErrCorrupt
-	}
-	return src[HuntBytes:], nil
-}
+func (h *Hunt) Decode(src []byte) ([]byte, error) { return decodeState(src, h, HuntBytes) }
 
 func (h *Hunt) sound() bool {
 	for _, x := range [...]float64{h.base, h.sum, h.unit} {

@@ -326,7 +326,7 @@ func (p *Params) learnMembers(m *Peers, members []Member, verdicts []Verdict, ga
 }
 
 // PeersBytes is the encoded size of Peers.
-var PeersBytes = func() int { k := coder{}; k.peers(new(Peers)); return k.at }()
+var PeersBytes = new(Peers).walk(coder{}).at
 
 func (k *coder) peers(m *Peers) {
 	for _, x := range m.doubles() {
@@ -342,34 +342,24 @@ func (m *Peers) doubles() [7]*float64 {
 	return [...]*float64{&m.seen, &m.observations, &m.members, &m.center, &m.up, &m.down, &m.meanAbs}
 }
 
+func (m *Peers) walk(k coder) coder { k.peers(m); return k }
+
 // Append appends the encoding of m, PeersBytes long.
-func (m *Peers) Append(dst []byte) []byte {
-	at := len(dst)
-	dst = append(dst, make([]byte, PeersBytes)...)
-	k := coder{buf: dst[at:], write: true}
-	k.peers(m)
-	return dst
-}
+func (m *Peers) Append(dst []byte) []byte { return appendState(dst, m, PeersBytes) }
 
 // Decode reads m from src and returns the rest of src.
-func (m *Peers) Decode(src []byte) ([]byte, error) {
-	if len(src) < PeersBytes {
-		return nil, ErrShort
-	}
-	k := coder{buf: src[:PeersBytes], read: true}
-	k.peers(m)
+func (m *Peers) Decode(src []byte) ([]byte, error) { return decodeState(src, m, PeersBytes) }
+
+func (m *Peers) sound() bool {
 	for _, x := range m.doubles() {
 		if !(math.Abs(*x) <= mostState) {
-			return nil, ErrCorrupt
+			return false
 		}
 	}
 	for _, x := range [...]float32{m.records.x, m.records.xx, m.records.y, m.records.xy} {
 		if !(math.Abs(float64(x)) <= mostState) {
-			return nil, ErrCorrupt
+			return false
 		}
 	}
-	if !m.tail.sound() || m.seen < 0 || m.observations < 0 || m.members < 0 || m.up < 0 || m.down < 0 || m.meanAbs < 0 {
-		return nil, ErrCorrupt
-	}
-	return src[PeersBytes:], nil
+	return m.tail.sound() && m.seen >= 0 && m.observations >= 0 && m.members >= 0 && m.up >= 0 && m.down >= 0 && m.meanAbs >= 0
 }
