@@ -24,7 +24,7 @@ import (
 // (kind, length, bytes, CRC32C). docs/format/snapshot.md has the details.
 const (
 	magic           = "TIDESNAP"
-	snapshotVersion = 18
+	snapshotVersion = 19
 )
 
 // Errors of Restore, to be told apart with errors.Is.

@@ -24,11 +24,12 @@ import (
 // the likelihood ratio of two readings is the difference of theirs, divided by how
 // much more the means of twelve buckets scatter than those of independent ones.
 //
-// A reading that wins by tryGain is tried: what predicts shortly uses the changed
-// curve, and the curves learn nothing. After shiftAfter, if it still leads, the
-// curves themselves are changed, and for a day the way back is open: a value that
-// fits the old curve is no surprise, and if the old curve fits better again, it
-// comes back.
+// Meanwhile the blend of all readings is what the offset experts predict with, see
+// blend.go. A reading that wins by tryGain is tried: what predicts shortly uses the
+// changed curve, a value that fits it is no surprise, and the curves learn nothing.
+// After shiftAfter, if it still leads, the curves themselves are changed, and for a day
+// the way back is open: a value that fits the old curve is no surprise, and if the old
+// curve fits better again, it comes back. What is tried in vain is weighed on.
 //
 // Cost: a curve looked up changeLags times a bucket, in trouble only. Memory:
 // ChangeBytes. Source: sequential likelihood ratios, Wald (1945), Page (1954).
@@ -50,6 +51,7 @@ type Change struct {
 	levels      [4]float64       // of the series, before
 	err         [experts]float64 // of the experts, before
 	lag         [changeLags]float32
+	blend       blend
 	before      Season // what it was when it began
 	weekly      uint8  // 1: the curve is that of the week, too
 	over        uint8  // 1: it may be let go of
@@ -188,11 +190,11 @@ func (p *Params) LearnChange(c *Core, s *Season, g *Change, x Sample, v *Verdict
 	value := p.enter(x) - v.job - v.growth
 	at := p.at(x.StartMs)
 	scale := g.scale * v.hourLong * v.countScale
-	p.weigh(s, g, value, at, scale)
+	p.weigh(c, s, g, value, at, scale)
 	g.since++
 	switch s.alt.mode {
 	case altWeighed:
-		if s.on != g.before.on || c.shift.left > 0 || g.since >= recentTrouble && g.old < calm || g.since > 2*p.shiftAfter {
+		if s.on != g.before.on || c.shift.left > 0 || g.since >= recentTrouble && g.old < calm && g.calmShare() || g.since > 2*p.shiftAfter {
 			s.alt, g.over = alternative{}, 1
 			return
 		}
@@ -205,19 +207,28 @@ func (p *Params) LearnChange(c *Core, s *Season, g *Change, x Sample, v *Verdict
 		if best, ok := p.best(c, s, g); ok {
 			p.try(c, s, g, best, value, at)
 		}
+		p.expect(c, s, g, at)
 	case altTried:
 		p.goOn(c, s, g, value, at)
+		if s.alt.mode == altTried && g.over == 0 {
+			p.expect(c, s, g, at)
+		}
 	case altBack:
 		p.lookBack(c, s, g, value, at)
 	}
 }
 
 // weigh adds a value to the sums of all readings.
-func (p *Params) weigh(s *Season, g *Change, value, at, scale float64) {
+func (p *Params) weigh(c *Core, s *Season, g *Change, value, at, scale float64) {
 	keep := 1 - 1/math.Max(changeLags, p.bucketsADay)
 	weekly := g.weekly != 0
 	k := p.curveAt(&g.before, at, weekly)
 	r := num.Clamp((value-g.level-k)/scale, -mostExcess, mostExcess)
+	if p.asBefore(s, g, r) {
+		g.forget()
+	}
+	guess := p.guesses(c, g, at, k)
+	g.blend.learn(r, &guess, scale)
 	k, w := (k-g.mean)/scale, 1/scale
 	g.seen = g.seen*keep + 1
 	for _, sum := range [...]struct {
@@ -277,6 +288,15 @@ func (p *Params) best(c *Core, s *Season, g *Change) (h reading, ok bool) {
 			consider(reading{factor: 1 + b, shift: b * g.level, gain: b * (l*g.r + g.rk) / inflation})
 		}
 	}
+	least := p.leastLag(s, g)
+	square, off := g.trough(least)
+	consider(reading{factor: 1, lead: (lagOf(least) + off) * p.lagStep(s), gain: (g.rr-square)/inflation - lagCost})
+	left := g.rr - h.gain*inflation
+	return h, h.gain >= tryGain && h.gain >= level/inflation+tryLead && left <= math.Max(tryFit*math.Max(1, h.factor)*g.seen, tryPart*g.rr)
+}
+
+// leastLag is the offset that fits best.
+func (p *Params) leastLag(s *Season, g *Change) int {
 	least := changeLags / 2
 	for i, square := range g.lag {
 		lead := math.Abs(lagOf(i)) * p.lagStep(s)
@@ -284,10 +304,7 @@ func (p *Params) best(c *Core, s *Season, g *Change) (h reading, ok bool) {
 			least = i
 		}
 	}
-	square, off := g.trough(least)
-	consider(reading{factor: 1, lead: (lagOf(least) + off) * p.lagStep(s), gain: (g.rr-square)/inflation - lagCost})
-	left := g.rr - h.gain*inflation
-	return h, h.gain >= tryGain && h.gain >= level/inflation+tryLead && left <= math.Max(tryFit*math.Max(1, h.factor)*g.seen, tryPart*g.rr)
+	return least
 }
 
 // trough is the least sum of squares around an offset, by a parabola, and how far, in
@@ -334,7 +351,7 @@ func (g *Change) takeBack(s *Season) {
 // goOn follows what is tried.
 func (p *Params) goOn(c *Core, s *Season, g *Change, value, at float64) {
 	if g.since > recentTrouble && g.other > g.old {
-		p.drop(c, s, g, value, at)
+		p.weighAgain(c, s, g, value, at)
 		return
 	}
 	if g.seen < g.next && g.since < p.shiftAfter {
@@ -343,7 +360,7 @@ func (p *Params) goOn(c *Core, s *Season, g *Change, value, at float64) {
 	best, ok := p.best(c, s, g)
 	if !ok {
 		if g.r*g.r/g.w/g.inflation > best.gain+tryLead {
-			p.drop(c, s, g, value, at)
+			p.weighAgain(c, s, g, value, at)
 		}
 		return
 	}
@@ -369,9 +386,16 @@ func (p *Params) lookBack(c *Core, s *Season, g *Change, value, at float64) {
 	case g.since > recentTrouble && g.old > calm && g.other < g.old/2:
 		p.reshape(c, s, g, s.alt)
 		p.drop(c, s, g, value, at)
+		g.over = 1
 	case g.since >= math.Max(shiftDay, p.bucketsADay):
 		s.alt, g.over = alternative{}, 1
 	}
+}
+
+// weighAgain gives up what was tried and goes on weighing.
+func (p *Params) weighAgain(c *Core, s *Season, g *Change, value, at float64) {
+	p.drop(c, s, g, value, at)
+	s.alt.mode, g.since = altWeighed, 0
 }
 
 // drop goes back to the curve as it was.
@@ -381,7 +405,6 @@ func (p *Params) drop(c *Core, s *Season, g *Change, value, at float64) {
 	c.weekLast = value - p.curveAt(s, at, true)
 	c.dayMean, c.weekMean = c.dayLast, c.weekLast
 	copy(c.err[:shortExperts], g.err[:])
-	g.over = 1
 }
 
 // shortCurves are the daily and the weekly curve as what predicts shortly uses them.

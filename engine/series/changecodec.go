@@ -18,6 +18,12 @@ func (k *coder) change(g *Change) {
 	for i := range g.lag {
 		k.f32(&g.lag[i])
 	}
+	for i := range g.blend.loss {
+		k.f32(&g.blend.loss[i])
+	}
+	for _, x := range g.blend.sums() {
+		k.f64(x)
+	}
 	k.season(&g.before)
 	k.u8(&g.weekly)
 	k.u8(&g.over)
@@ -27,6 +33,8 @@ func (g *Change) doubles() [15]*float64 {
 	return [...]*float64{&g.seen, &g.level, &g.mean, &g.scale, &g.inflation, &g.w, &g.r, &g.k, &g.rr, &g.rk, &g.kk,
 		&g.old, &g.other, &g.since, &g.next}
 }
+
+func (b *blend) sums() [5]*float64 { return [...]*float64{&b.n, &b.a, &b.aa, &b.r, &b.ra} }
 
 func (k *coder) alternative(a *alternative) {
 	k.f64(&a.level)
@@ -53,6 +61,11 @@ func (g *Change) sound() bool {
 			return false
 		}
 	}
+	for _, x := range g.blend.sums() {
+		if !(math.Abs(*x) <= mostSum) {
+			return false
+		}
+	}
 	for _, x := range g.levels {
 		if !(math.Abs(x) <= mostState) {
 			return false
@@ -68,7 +81,12 @@ func (g *Change) sound() bool {
 			return false
 		}
 	}
-	return g.before.sound() && g.scale > 0 && g.inflation >= 1 && g.seen >= 0 && g.w >= 0 && g.rr >= 0 && g.kk >= 0 && g.old >= 0 && g.other >= 0 && g.weekly <= 1 && g.over <= 1
+	for _, x := range g.blend.loss {
+		if !(x >= 0 && x <= mostExcess*mostExcess) {
+			return false
+		}
+	}
+	return g.before.sound() && g.blend.n >= 0 && g.blend.aa >= 0 && g.scale > 0 && g.inflation >= 1 && g.seen >= 0 && g.w >= 0 && g.rr >= 0 && g.kk >= 0 && g.old >= 0 && g.other >= 0 && g.weekly <= 1 && g.over <= 1
 }
 
 func (a *alternative) sound() bool {

@@ -182,7 +182,7 @@ func (p *Params) predictSeason(c *Core, s *Season, x Sample, v *Verdict) {
 		v.below, v.above = s.weekEdge(v.weekPlace)
 	}
 	v.dayShort, v.weekShort = p.shortCurves(s, at, v)
-	v.tried, v.hasBack = s.alt.mode == altTried, s.alt.mode == altBack
+	v.tried, v.hasBack = s.alt.mode == altTried, s.alt.mode >= altTried
 	if v.hasBack {
 		v.back = p.other(s, at)
 	}
@@ -268,7 +268,7 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 		v.NoveltyScore = novelty / maxNovelty * 100
 	}
 	width := v.sigma
-	if fromLong && fresh > stillNews && !v.tried && c.shift.far < shiftSoon && v.Reportable() {
+	if fromLong && fresh > stillNews && !v.tried && c.shift.far < shiftSoon && !c.moved() && v.Reportable() {
 		// What is unusual is the distance from the long run.
 		v.Typical, width = v.long, v.scale
 	}

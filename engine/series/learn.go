@@ -76,8 +76,10 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 		clippedLong = clip(eLong, v.scale, &c.longRun, 0.25)
 	}
 	xl := v.long + clippedLong
+	// What strays for a few buckets or may be another level leaves the curves as they
+	// are: young ones learn from all they get.
 	curve := xc
-	if p.learnShift(c, s, value, v) {
+	if p.learnShift(c, s, value, v) || c.stray.long > 0 && p.settled(c, s) {
 		curve = v.long
 	}
 	v.held = s != nil && s.alt.mode == altTried

@@ -29,6 +29,9 @@ const (
 	// shiftWeeks is how long a series must have had a season: until it knows its
 	// weekends it would take each for a move.
 	shiftWeeks = 3
+	// movedMean, in long scales, is the moving mean of the window movedWindow from where
+	// what is typical is what the series shows now.
+	movedMean, movedWindow = 1.2, 1
 	// shiftDay is the fewest buckets that a day stands for.
 	shiftDay = 24
 )
@@ -60,6 +63,12 @@ func (c *Core) strayed(x float64, v *Verdict) (e float64, ok bool) {
 		return x - v.back, true
 	}
 	return x - v.long + c.shift.back, c.shift.left > 0
+}
+
+// moved reports whether the last buckets together are as far from the long prediction
+// as those of another level, rather than of a mild excursion.
+func (c *Core) moved() bool {
+	return math.Abs(float64(c.windows.mean[movedWindow])) >= movedMean
 }
 
 // learnShift follows a possible move and reports whether the curves should learn

@@ -80,14 +80,14 @@ func (r Recovery) String() string {
 	return fmt.Sprintf("%.3f | %.3f | %.3f | %.2f | %.1f", r.Recovered, r.Quiet, r.Both, r.Ratio, r.Records)
 }
 
-// TryChange runs trials series of a daily pattern for four weeks, changes them and
-// goes on for a week.
-func TryChange(change Change, spanMs int64, trials int) (r Recovery) {
+// TryChange runs series of a daily pattern for four weeks, changes them and goes on
+// for a week: as many as trials, seeded by their numbers from first on.
+func TryChange(change Change, spanMs int64, first, trials int) (r Recovery) {
 	const day, settle, after = 86_400_000, 24, 48
 	perDay := int(day / spanMs)
 	params := series.NewParams(spec.Mean, spanMs)
 	for trial := range trials {
-		rng := rand.New(rand.NewPCG(uint64(trial), 13))
+		rng := rand.New(rand.NewPCG(uint64(first+trial), 13))
 		curve, size := newWavy(rng), change.Size(rng)
 		onset := 28*perDay + rng.IntN(perDay)
 		run := newRunner(params)
@@ -158,14 +158,15 @@ func (r Return) String() string {
 	return fmt.Sprintf("%.3f | %.3f | %.3f | %.3f", r.Silent, r.Recovered, r.Kept, r.Told)
 }
 
-// TryOutage runs trials series of a daily pattern for four weeks, stops their data
-// for one to 24 hours and goes on as before.
-func TryOutage(o Outage, spanMs int64, trials int) (r Return) {
+// TryOutage runs series of a daily pattern for four weeks, stops their data for one to
+// 24 hours and goes on as before: as many as trials, seeded by their numbers from first
+// on.
+func TryOutage(o Outage, spanMs int64, first, trials int) (r Return) {
 	const day, settle = 86_400_000, 24
 	perDay := int(day / spanMs)
 	params := series.NewParams(o.Function, spanMs)
 	for trial := range trials {
-		rng := rand.New(rand.NewPCG(uint64(trial), 14))
+		rng := rand.New(rand.NewPCG(uint64(first+trial), 14))
 		curve := newWavy(rng)
 		onset := 28*perDay + rng.IntN(perDay)
 		back := onset + max(1, int((1+23*rng.Float64())*3_600_000/float64(spanMs)))
