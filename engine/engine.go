@@ -115,7 +115,7 @@ func New(opt Options) *Engine {
 	}
 	e := &Engine{
 		opt: opt, totals: record.NewCounts(), upload: record.NewCounts(),
-		names: names.New(), groups: pages.New[group](groupsPerPage), groupByID: map[groupKey]uint32{},
+		names: names.New(), groups: pages.New[group](pageBytes / groupBytes), groupByID: map[groupKey]uint32{},
 	}
 	e.memory.status = result.MemoryOK
 	for i := range e.shards {

@@ -49,7 +49,7 @@ const (
 func (e *Engine) bytes() int64 {
 	total := baseBytes + e.names.Bytes() + e.keys.bytes + int64(e.groups.Len())*groupBytes
 	for _, s := range e.shards {
-		total += int64(s.series.Len())*seriesBytes + s.modelBytes()
+		total += s.pools.bytes()
 	}
 	if e.diag != nil {
 		total += e.diag.Bytes()

@@ -3,35 +3,12 @@ package engine
 import (
 	"math"
 
-	"tidemark/engine/clockmodel"
 	"tidemark/engine/gather"
 	"tidemark/engine/names"
 	"tidemark/engine/pages"
-	"tidemark/engine/place"
-	"tidemark/engine/rarity"
 	"tidemark/engine/series"
 	"tidemark/engine/spec"
 	"tidemark/engine/wheel"
-)
-
-// Values per page, so that a page has about 64 KB.
-const (
-	groupsPerPage   = 2048
-	seriesPerPage   = 768
-	coresPerPage    = 96
-	seasonsPerPage  = 48
-	huntsPerPage    = 64
-	calendarsPage   = 128
-	changesPerPage  = 24
-	patternsPage    = 32
-	arrivalsPerPage = 512
-	echoesPerPage   = 768
-	bondsPerPage    = 24
-	peersPerPage    = 256
-	clocksPerPage   = 24
-	placesPerPage   = 96
-	raritiesPage    = 512
-	valuesPerPage   = 4096
 )
 
 // never is the due time of a series that does not wait in the wheel.
@@ -67,28 +44,13 @@ type state struct {
 
 // shard is a fixed share of the series. Shards share nothing while they run.
 type shard struct {
-	series    *pages.Pool[state]
-	cores     *pages.Pool[series.Core]
-	seasons   *pages.Pool[series.Season]
-	hunts     *pages.Pool[series.Hunt]
-	calendars *pages.Pool[series.Calendar]
-	changes   *pages.Pool[series.Change]
-	patterns  *pages.Pool[series.Pattern]
-	arrivals  *pages.Pool[series.Arrival]
-	echoes    *pages.Pool[series.Echo]
-	bonds     *pages.Pool[series.Bonds]
+	pools
 	// bondRefs are the groups that have bonds, in order of their numbers.
 	bondRefs []bondRef
 	// heard is how far each series deviates in the bucket in work, NaN: nothing.
-	heard    []float64
-	peers    *pages.Pool[series.Peers]
-	days     *pages.Pool[clockmodel.Day]
-	weeks    *pages.Pool[clockmodel.Week]
-	places   *pages.Pool[place.Model]
-	rarities *pages.Pool[rarity.Population]
-	values   *pages.Pool[rarity.Value]
-	index    index
-	wheel    *wheel.Wheel
+	heard []float64
+	index index
+	wheel *wheel.Wheel
 	// active are the series whose last bucket had records and for which
 	// emptiness is a value: the next bucket judges them even without records.
 	active []uint32
@@ -99,16 +61,7 @@ type shard struct {
 	visits []uint32
 }
 
-func newShard() *shard {
-	return &shard{
-		series: pages.New[state](seriesPerPage), cores: pages.New[series.Core](coresPerPage), seasons: pages.New[series.Season](seasonsPerPage),
-		hunts: pages.New[series.Hunt](huntsPerPage), calendars: pages.New[series.Calendar](calendarsPage), changes: pages.New[series.Change](changesPerPage), patterns: pages.New[series.Pattern](patternsPage), arrivals: pages.New[series.Arrival](arrivalsPerPage),
-		echoes: pages.New[series.Echo](echoesPerPage), bonds: pages.New[series.Bonds](bondsPerPage),
-		peers: pages.New[series.Peers](peersPerPage), days: pages.New[clockmodel.Day](clocksPerPage), weeks: pages.New[clockmodel.Week](clocksPerPage),
-		places: pages.New[place.Model](placesPerPage), rarities: pages.New[rarity.Population](raritiesPage), values: pages.New[rarity.Value](valuesPerPage),
-		wheel: wheel.New(0),
-	}
-}
+func newShard() *shard { return &shard{pools: newPools(), wheel: wheel.New(0)} }
 
 // shift moves the open buckets n places to the front; those in front are
 // cleared and go behind.

@@ -1,95 +1,22 @@
 package engine
 
 import (
-	"tidemark/engine/clockmodel"
 	"tidemark/engine/codec"
 	"tidemark/engine/gather"
 	"tidemark/engine/names"
-	"tidemark/engine/pages"
-	"tidemark/engine/place"
-	"tidemark/engine/rarity"
-	"tidemark/engine/series"
 	"tidemark/engine/spec"
 	"tidemark/engine/wheel"
 )
 
-// appender is a model that encodes itself.
-type appender[T any] interface {
-	*T
-	Append(dst []byte) []byte
-	Decode(src []byte) ([]byte, error)
-}
-
-// appendPool encodes the values of a pool that are in use, each behind its
-// number.
-func appendPool[T any, P appender[T]](dst []byte, v *pages.View[T]) []byte {
-	free := make([]bool, v.Limit)
-	for _, i := range v.Free {
-		free[i] = true
-	}
-	dst = codec.AppendU32(dst, v.Limit)
-	dst = appendNumbers(dst, v.Free)
-	for i := uint32(0); i < v.Limit; i++ {
-		if !free[i] {
-			dst = P(v.Get(i)).Append(dst)
-		}
-	}
-	return dst
-}
-
-// decodePool reads what appendPool wrote.
-func decodePool[T any, P appender[T]](r *codec.Reader, pool *pages.Pool[T], size int, what string) {
-	limit := r.U32()
-	free := decodeNumbers(r, limit)
-	if r.Err() != nil {
-		return
-	}
-	if int64(limit)-int64(len(free)) > int64(r.Left())/int64(size) || len(free) > int(limit) {
-		r.Fail("%d %s in %d bytes", limit, what, r.Left())
-		return
-	}
-	pool.Restore(limit, free)
-	released := make([]bool, limit)
-	for _, i := range free {
-		released[i] = true
-	}
-	for i := uint32(0); i < limit; i++ {
-		if released[i] {
-			continue
-		}
-		raw := r.Raw(size)
-		if raw == nil {
-			return
-		}
-		if _, err := P(pool.Mut(i)).Decode(raw); err != nil {
-			r.Fail("%s %d: %v", what, i, err)
-			return
-		}
-	}
-}
-
 func (s *frozenShard) append(dst []byte) []byte {
 	dst = codec.AppendVarint(dst, s.now)
-	dst = appendPool(dst, &s.series)
-	dst = appendPool(dst, &s.cores)
-	dst = appendPool(dst, &s.seasons)
-	dst = appendPool(dst, &s.hunts)
-	dst = appendPool(dst, &s.calendars)
-	dst = appendPool(dst, &s.changes)
-	dst = appendPool(dst, &s.patterns)
-	dst = appendPool(dst, &s.arrivals)
-	dst = appendPool(dst, &s.echoes)
-	dst = appendPool(dst, &s.bonds)
+	for _, p := range s.pools {
+		dst = p.append(dst)
+	}
 	dst = codec.AppendUvarint(dst, uint64(len(s.bondRefs)))
 	for _, b := range s.bondRefs {
 		dst = codec.AppendU32(codec.AppendU32(dst, b.group), b.bonds)
 	}
-	dst = appendPool(dst, &s.peers)
-	dst = appendPool(dst, &s.days)
-	dst = appendPool(dst, &s.weeks)
-	dst = appendPool(dst, &s.places)
-	dst = appendPool(dst, &s.rarities)
-	dst = appendPool(dst, &s.values)
 	dst = appendNumbers(dst, s.active)
 	dst = codec.AppendUvarint(dst, uint64(len(s.open)))
 	for _, b := range s.open {
@@ -101,23 +28,10 @@ func (s *frozenShard) append(dst []byte) []byte {
 func (e *Engine) decodeShard(r *codec.Reader, n int) {
 	s := e.shards[n]
 	s.wheel = wheel.New(r.Varint())
-	decodePool(r, s.series, stateBytes, "series")
-	decodePool(r, s.cores, series.CoreBytes, "cores")
-	decodePool(r, s.seasons, series.SeasonBytes, "seasons")
-	decodePool(r, s.hunts, series.HuntBytes, "hunts")
-	decodePool(r, s.calendars, series.CalendarBytes, "calendars")
-	decodePool(r, s.changes, series.ChangeBytes, "changes")
-	decodePool(r, s.patterns, series.PatternBytes, "patterns")
-	decodePool(r, s.arrivals, series.ArrivalBytes, "arrivals")
-	decodePool(r, s.echoes, series.EchoBytes, "echoes")
-	decodePool(r, s.bonds, series.BondsBytes, "bonds")
+	for _, p := range s.all {
+		p.decode(r)
+	}
 	e.decodeBondRefs(r, s)
-	decodePool(r, s.peers, series.PeersBytes, "populations")
-	decodePool(r, s.days, clockmodel.DayBytes, "days")
-	decodePool(r, s.weeks, clockmodel.WeekBytes, "weeks")
-	decodePool(r, s.places, place.ModelBytes, "places")
-	decodePool(r, s.rarities, rarity.PopulationBytes, "rarities")
-	decodePool(r, s.values, rarity.ValueBytes, "values")
 	limit := s.series.Limit()
 	s.active = decodeNumbers(r, limit)
 	open := r.Count(1)

@@ -8,15 +8,11 @@ import (
 	"slices"
 
 	"tidemark/engine/bucket"
-	"tidemark/engine/clockmodel"
 	"tidemark/engine/codec"
 	"tidemark/engine/gather"
 	"tidemark/engine/names"
 	"tidemark/engine/pages"
-	"tidemark/engine/place"
-	"tidemark/engine/rarity"
 	"tidemark/engine/result"
-	"tidemark/engine/series"
 	"tidemark/engine/spec"
 )
 
@@ -62,26 +58,11 @@ type Frozen struct {
 }
 
 type frozenShard struct {
-	series    pages.View[state]
-	cores     pages.View[series.Core]
-	seasons   pages.View[series.Season]
-	hunts     pages.View[series.Hunt]
-	calendars pages.View[series.Calendar]
-	changes   pages.View[series.Change]
-	patterns  pages.View[series.Pattern]
-	arrivals  pages.View[series.Arrival]
-	echoes    pages.View[series.Echo]
-	bonds     pages.View[series.Bonds]
-	bondRefs  []bondRef
-	peers     pages.View[series.Peers]
-	days      pages.View[clockmodel.Day]
-	weeks     pages.View[clockmodel.Week]
-	places    pages.View[place.Model]
-	rarities  pages.View[rarity.Population]
-	values    pages.View[rarity.Value]
-	active    []uint32
-	now       int64
-	open      []*gather.Bucket
+	pools    []frozenPool // in the order of a shard's
+	bondRefs []bondRef
+	active   []uint32
+	now      int64
+	open     []*gather.Bucket
 }
 
 // Freeze returns the state as it is. It costs a step per page and a copy of
@@ -100,10 +81,11 @@ func (e *Engine) freeze() *Frozen {
 		for n, b := range s.open {
 			open[n] = b.Clone()
 		}
-		f.shards[i] = frozenShard{series: s.series.Freeze(), cores: s.cores.Freeze(), seasons: s.seasons.Freeze(), hunts: s.hunts.Freeze(), calendars: s.calendars.Freeze(), changes: s.changes.Freeze(), patterns: s.patterns.Freeze(), arrivals: s.arrivals.Freeze(), echoes: s.echoes.Freeze(), bonds: s.bonds.Freeze(), bondRefs: slices.Clone(s.bondRefs),
-			peers: s.peers.Freeze(), days: s.days.Freeze(), weeks: s.weeks.Freeze(), places: s.places.Freeze(),
-			rarities: s.rarities.Freeze(), values: s.values.Freeze(),
-			active: append([]uint32(nil), s.active...), now: s.wheel.Now(), open: open}
+		frozen := frozenShard{bondRefs: slices.Clone(s.bondRefs), active: slices.Clone(s.active), now: s.wheel.Now(), open: open}
+		for _, p := range s.all {
+			frozen.pools = append(frozen.pools, p.freeze())
+		}
+		f.shards[i] = frozen
 	}
 	return f
 }

@@ -139,10 +139,3 @@ func (s *shard) modelLimit(u *unit, st *state) uint32 {
 	}
 	return 0
 }
-
-// modelBytes is what the model of a series is charged.
-func (s *shard) modelBytes() int64 {
-	return int64(s.cores.Len())*coreBytes + int64(s.seasons.Len())*seasonBytes + int64(s.hunts.Len())*huntBytes + int64(s.changes.Len())*changeBytes + int64(s.calendars.Len())*calendarBytes + int64(s.patterns.Len())*patternBytes + int64(s.arrivals.Len())*arrivalBytes + int64(s.echoes.Len())*echoBytes + int64(s.bonds.Len())*bondsBytes + int64(s.peers.Len())*peersBytes +
-		int64(s.days.Len())*dayBytes + int64(s.weeks.Len())*weekBytes + int64(s.places.Len())*placeBytes +
-		int64(s.rarities.Len())*rarityBytes + int64(s.values.Len())*valueBytes
-}

@@ -17,6 +17,11 @@ type Pool[T any] struct {
 	owned   []uint64
 	epoch   uint64
 	perPage uint32
+	Numbers
+}
+
+// Numbers are those that a pool gives out.
+type Numbers struct {
 	// next is the first number that was never given out; free are the numbers
 	// given back, taken again last first.
 	next uint32
@@ -27,10 +32,10 @@ type Pool[T any] struct {
 func New[T any](perPage int) *Pool[T] { return &Pool[T]{perPage: uint32(max(perPage, 1))} }
 
 // Len is how many values are in use.
-func (p *Pool[T]) Len() int { return int(p.next) - len(p.free) }
+func (n *Numbers) Len() int { return int(n.next) - len(n.free) }
 
 // Limit is one more than the largest number ever given out.
-func (p *Pool[T]) Limit() uint32 { return p.next }
+func (n *Numbers) Limit() uint32 { return n.next }
 
 // Get returns value i for reading only.
 func (p *Pool[T]) Get(i uint32) *T { return &p.pages[i/p.perPage][i%p.perPage] }
