@@ -209,69 +209,76 @@ func (c *compiler) sortKeys(h *hits, v any) error {
 
 func (c *compiler) sortKey(name string, params any) (sortKey, error) {
 	k := sortKey{name: name, descending: name == "_score"}
-	direction := func(v any) error {
-		switch v {
-		case "asc":
-			k.descending = false
-		case "desc":
-			k.descending = true
-		default:
-			return refuseAt(name, "the order of [%s] must be asc or desc", wire.Clip(name))
-		}
-		return nil
-	}
+	var err error
 	switch p := params.(type) {
 	case nil:
 	case string:
-		if err := direction(p); err != nil {
-			return k, err
-		}
+		err = k.order(p)
 	case map[string]any:
-		for member, v := range p { // order-free: each is its own
-			var err error
-			switch member {
-			case "order":
-				err = direction(v)
-			case "missing":
-				if k.first = v == "_first"; v != "_first" && v != "_last" {
-					k.instead, _ = plainValue(v)
-				}
-			case "mode":
-				k.mode = textOf(v)
-				if !slices.Contains([]string{"min", "max", "sum", "avg", "median"}, k.mode) {
-					err = refuseAt(member, "[mode] of a sort is min, max, sum, avg or median")
-				}
-			case "format":
-				k.format = textOf(v)
-			case "unmapped_type", "ignore_unmapped":
-				k.lenient = true
-			case "numeric_type":
-			default:
-				err = refuseAt(member, "[field_sort] unknown field [%s]", wire.Clip(member))
-			}
-			if err != nil {
-				return k, err
+		for option, v := range p { // order-free: each is its own
+			if err == nil {
+				err = k.option(option, v)
 			}
 		}
 	default:
-		return k, refuseAt(name, "the sort by [%s] must be an order or an object", wire.Clip(name))
+		err = refuseAt(name, "the sort by [%s] must be an order or an object", wire.Clip(name))
 	}
+	if err == nil {
+		k.slot, err = c.sortSlot(name)
+	}
+	return k, err
+}
+
+// order takes in which direction a key sorts.
+func (k *sortKey) order(v any) error {
+	if v != "asc" && v != "desc" {
+		return refuseAt(k.name, "the order of [%s] must be asc or desc", wire.Clip(k.name))
+	}
+	k.descending = v == "desc"
+	return nil
+}
+
+// option takes one member of a sort's object.
+func (k *sortKey) option(name string, v any) error {
+	switch name {
+	case "order":
+		return k.order(v)
+	case "missing":
+		if k.first = v == "_first"; v != "_first" && v != "_last" {
+			k.instead, _ = plainValue(v)
+		}
+	case "mode":
+		k.mode = textOf(v)
+		if !slices.Contains([]string{"min", "max", "sum", "avg", "median"}, k.mode) {
+			return refuseAt(name, "[mode] of a sort is min, max, sum, avg or median")
+		}
+	case "format":
+		k.format = textOf(v)
+	case "unmapped_type", "ignore_unmapped":
+		k.lenient = true
+	case "numeric_type":
+	default:
+		return refuseAt(name, "[field_sort] unknown field [%s]", wire.Clip(name))
+	}
+	return nil
+}
+
+// sortSlot is where the values are that a key sorts by.
+func (c *compiler) sortSlot(name string) (int, error) {
 	switch name {
 	case "_doc", "_shard_doc":
-		k.slot = slotDoc
+		return slotDoc, nil
 	case "_score":
-		k.slot = slotScore
+		return slotScore, nil
 	case "_id":
-		k.slot = slotID
+		return slotID, nil
 	case "_index":
-		k.slot = slotIndex
-	default:
-		if strings.HasPrefix(name, "_script") || strings.HasPrefix(name, "_geo") || name == "" {
-			return k, refuseAt(name, "sorting by [%s] is not supported; sort by a field", wire.Clip(name))
-		}
-		k.slot = c.slot(name)
+		return slotIndex, nil
 	}
-	return k, nil
+	if strings.HasPrefix(name, "_script") || strings.HasPrefix(name, "_geo") || name == "" {
+		return 0, refuseAt(name, "sorting by [%s] is not supported; sort by a field", wire.Clip(name))
+	}
+	return c.slot(name), nil
 }
 
 // AddTiebreaker makes the order of hits total, as pages need it, and returns how
