@@ -140,36 +140,9 @@ func bulkAction(line []byte, number int, defaultIndex string) (*bulkItem, error)
 			return nil, malformed("expected an object for [%s]", name)
 		}
 		item = &bulkItem{name: name, op: docs.Op{Kind: kind, Index: defaultIndex}}
-		var seq, term string
-		for member, value := range jsonscan.Members(params) {
-			text := string(value)
-			if value[0] == '"' {
-				text = jsonscan.Text(value)
-			}
-			if text == "null" {
-				continue
-			}
-			switch member {
-			case "_index":
-				item.op.Index = text
-			case "_id":
-				item.op.ID = text
-			case "if_seq_no":
-				seq = text
-			case "if_primary_term":
-				term = text
-			case "require_alias":
-				item.op.MustExist = text == "true"
-			case "op_type":
-				if text == "create" {
-					item.op.Kind = docs.Create
-				}
-			case "_type", "routing", "_routing", "retry_on_conflict", "pipeline", "dynamic_templates", "version", "version_type", "_source":
-			default:
-				return nil, malformed("unknown parameter [%s]", wire.Clip(member))
-			}
+		if unknown, ok := item.read(params); !ok {
+			return nil, malformed("unknown parameter [%s]", wire.Clip(unknown))
 		}
-		item.err = ifUnchanged(&item.op, seq, term)
 	}
 	switch {
 	case item == nil:
@@ -182,6 +155,39 @@ func bulkAction(line []byte, number int, defaultIndex string) (*bulkItem, error)
 		return nil, wire.Refuse(wire.TypeActionValidation, "Validation Failed: 1: id is too long in line [%s], must be no longer than %d bytes;", strconv.Itoa(number), maxIDBytes)
 	}
 	return item, nil
+}
+
+// read takes what stands beside an action. It returns the first name that is
+// unknown, if one is.
+func (item *bulkItem) read(params []byte) (unknown string, ok bool) {
+	var seq, term string
+	for member, value := range jsonscan.Members(params) {
+		text := scalarText(value)
+		if text == "null" {
+			continue
+		}
+		switch member {
+		case "_index":
+			item.op.Index = text
+		case "_id":
+			item.op.ID = text
+		case "if_seq_no":
+			seq = text
+		case "if_primary_term":
+			term = text
+		case "require_alias":
+			item.op.MustExist = text == "true"
+		case "op_type":
+			if text == "create" {
+				item.op.Kind = docs.Create
+			}
+		case "_type", "routing", "_routing", "retry_on_conflict", "pipeline", "dynamic_templates", "version", "version_type", "_source":
+		default:
+			return member, false
+		}
+	}
+	item.err = ifUnchanged(&item.op, seq, term)
+	return "", true
 }
 
 // document reads the line with the document.

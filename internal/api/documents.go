@@ -2,7 +2,6 @@ package api
 
 import (
 	"bytes"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -387,67 +386,91 @@ func got(d *query.Doc, shows *shownSource) map[string]any {
 	return body
 }
 
+// wanted is one document of a request for many.
+type wanted struct {
+	Index  string         `json:"_index"`
+	ID     jsontext.Value `json:"_id"`
+	Source jsontext.Value `json:"_source"`
+}
+
 // getMany answers with several documents; each says for itself whether it is
 // there.
 func getMany(q *request) error {
-	raw, err := q.docBody()
+	list, err := q.manyWanted()
 	if err != nil {
 		return err
-	}
-	var body struct {
-		Docs []struct {
-			Index  string         `json:"_index"`
-			ID     any            `json:"_id"`
-			Source jsontext.Value `json:"_source"`
-		} `json:"docs"`
-		IDs []any `json:"ids"`
-	}
-	if err := json.Unmarshal(raw, &body); err != nil {
-		return wire.Refuse(wire.TypeParsing, "the request must have [docs], a list of objects with _index and _id, or [ids]: %v", err)
-	}
-	if len(body.Docs)+len(body.IDs) == 0 {
-		return wire.Refuse(wire.TypeActionValidation, "Validation Failed: 1: no documents to get;")
 	}
 	standard, err := q.sourceWanted()
 	if err != nil {
 		return err
 	}
-	list := []any{}
-	get := func(name, id string, shows *shownSource) {
-		d, ok, err := q.h.opt.Index.Get(q.Context(), name, id)
-		switch {
-		case err != nil:
-			refusal := q.refusalOf(err)
-			if refusal == nil {
-				refusal = &wire.Refusal{Status: 500, Type: wire.TypeException, Reason: err.Error()}
-			}
-			cause := map[string]any{"type": refusal.Type, "reason": refusal.Reason}
-			list = append(list, map[string]any{"_index": name, "_id": id, "error": map[string]any{"root_cause": []any{cause}, "type": refusal.Type, "reason": refusal.Reason}})
-		case ok:
-			list = append(list, got(&d, shows))
-		default:
-			list = append(list, map[string]any{"_index": name, "_id": id, "found": false})
+	found := make([]any, len(list))
+	for i, w := range list {
+		shows := &standard
+		if len(w.Source) > 0 {
+			shows = sourceOf(w.Source)
 		}
+		found[i] = q.oneOfMany(w.Index, scalarText(w.ID), shows)
 	}
-	for _, d := range body.Docs {
-		shows, name := &standard, d.Index
-		if len(d.Source) > 0 {
-			shows = sourceOf(d.Source)
-		}
-		if name == "" {
-			name = q.values["index"]
-		}
-		if name == "" || d.ID == nil {
-			return wire.Refuse(wire.TypeActionValidation, "Validation Failed: 1: index or id is missing for doc %d;", len(list))
-		}
-		get(name, fmt.Sprint(d.ID), shows)
-	}
-	for _, id := range body.IDs {
-		if q.values["index"] == "" {
-			return wire.Refuse(wire.TypeActionValidation, "Validation Failed: 1: index is missing; name it in the path;")
-		}
-		get(q.values["index"], fmt.Sprint(id), &standard)
-	}
-	q.answer(http.StatusOK, map[string]any{"docs": list})
+	q.answer(http.StatusOK, map[string]any{"docs": found})
 	return nil
+}
+
+// manyWanted reads which documents a request asks for. All have an index and an id.
+func (q *request) manyWanted() ([]wanted, error) {
+	raw, err := q.docBody()
+	if err != nil {
+		return nil, err
+	}
+	var body struct {
+		Docs []wanted         `json:"docs"`
+		IDs  []jsontext.Value `json:"ids"`
+	}
+	if err := json.Unmarshal(raw, &body); err != nil {
+		return nil, wire.Refuse(wire.TypeParsing, "the request must have [docs], a list of objects with _index and _id, or [ids]: %v", err)
+	}
+	list := body.Docs
+	for _, id := range body.IDs {
+		list = append(list, wanted{ID: id})
+	}
+	if len(list) == 0 {
+		return nil, wire.Refuse(wire.TypeActionValidation, "Validation Failed: 1: no documents to get;")
+	}
+	for i := range list {
+		if list[i].Index == "" {
+			list[i].Index = q.values["index"]
+		}
+		switch kind := list[i].ID.Kind(); {
+		case list[i].Index == "":
+			return nil, wire.Refuse(wire.TypeActionValidation, "Validation Failed: 1: index is missing for doc %d; name it in the path or beside the id;", i)
+		case kind != '"' && kind != '0':
+			return nil, wire.Refuse(wire.TypeActionValidation, "Validation Failed: 1: id is missing for doc %d; it is a text or a number;", i)
+		}
+	}
+	return list, nil
+}
+
+// scalarText is a JSON text or number as it is written.
+func scalarText(v jsontext.Value) string {
+	if v.Kind() == '"' {
+		return jsonscan.Text(v)
+	}
+	return string(v)
+}
+
+// oneOfMany is a document as the answer shows it, or why there is none.
+func (q *request) oneOfMany(name, id string, shows *shownSource) any {
+	d, ok, err := q.h.opt.Index.Get(q.Context(), name, id)
+	switch {
+	case err != nil:
+		refusal := q.refusalOf(err)
+		if refusal == nil {
+			refusal = &wire.Refusal{Status: 500, Type: wire.TypeException, Reason: err.Error()}
+		}
+		cause := map[string]any{"type": refusal.Type, "reason": refusal.Reason}
+		return map[string]any{"_index": name, "_id": id, "error": map[string]any{"root_cause": []any{cause}, "type": refusal.Type, "reason": refusal.Reason}}
+	case ok:
+		return got(&d, shows)
+	}
+	return map[string]any{"_index": name, "_id": id, "found": false}
 }
