@@ -96,12 +96,12 @@ func (e *Engine) assemble(start int64, count float64, interim bool) *result.Buck
 	}
 	findings = e.merge(findings)
 	slices.SortStableFunc(findings, e.order)
-	logs, ranks := make([]float64, len(findings)), make([]float64, len(findings))
+	logs, ranks := make([]part, len(findings)), make([]part, len(findings))
 	for i, f := range findings {
-		logs[i], ranks[i] = f.verdict.LogProb, -f.verdict.Evidence*math.Ln10
+		logs[i], ranks[i] = e.part(f, f.verdict.LogProb, 1), e.part(f, -f.verdict.Evidence*math.Ln10, 1)
 	}
-	p := score.Aggregate(logs, judged)
-	b.Score = score.OfLogProb(score.Aggregate(ranks, judged))
+	p := aggregate(logs, judged)
+	b.Score = score.OfLogProb(aggregate(ranks, judged))
 	b.BucketInfluencers = append(b.BucketInfluencers, result.BucketInfluencer{
 		Field: "bucket_time", LogProb: p, RawScore: score.RawScore(p), Score: b.Score})
 	e.influencers(b, findings, judged)
@@ -247,20 +247,23 @@ func (e *Engine) recordInfluencers(blames []blame) []result.RecordInfluencer {
 	return list
 }
 
-// blamed collects the records that one influencer value has a part in.
+// blamed collects the records that one influencer value, or field, has a part in.
 type blamed struct {
-	field uint16
-	value names.ID
-	logs  []score.Influence
-	ranks []score.Influence
+	field       uint16
+	value       names.ID
+	logs, ranks []part
 }
 
 // influencers aggregates the findings by influencer value and by influencer
-// field.
+// field. A finding counts once for a field, by the value that has most of it.
 func (e *Engine) influencers(b *result.Bucket, findings []*finding, judged int) {
 	index := map[uint64]int{}
 	var all []blamed
+	fields := make([]blamed, len(e.config.Influencers))
+	most := make([]float64, len(fields))
 	for _, f := range findings {
+		clear(most)
+		rank := -f.verdict.Evidence * math.Ln10
 		for _, x := range f.blames {
 			key := uint64(x.field)<<32 | uint64(x.value)
 			i, ok := index[key]
@@ -269,19 +272,24 @@ func (e *Engine) influencers(b *result.Bucket, findings []*finding, judged int) 
 				index[key] = i
 				all = append(all, blamed{field: x.field, value: x.value})
 			}
-			all[i].logs = append(all[i].logs, score.Influence{LogProb: f.verdict.LogProb, Share: x.share})
-			all[i].ranks = append(all[i].ranks, score.Influence{LogProb: -f.verdict.Evidence * math.Ln10, Share: x.share})
+			all[i].logs = append(all[i].logs, e.part(f, f.verdict.LogProb, x.share))
+			all[i].ranks = append(all[i].ranks, e.part(f, rank, x.share))
+			most[x.field] = max(most[x.field], x.share)
+		}
+		for n, share := range most {
+			if share > 0 {
+				fields[n].logs = append(fields[n].logs, e.part(f, f.verdict.LogProb, share))
+				fields[n].ranks = append(fields[n].ranks, e.part(f, rank, share))
+			}
 		}
 	}
-	byField := make([][]score.Influence, len(e.config.Influencers))
 	var list []result.Influencer
 	for i := range all {
 		x := &all[i]
 		list = append(list, result.Influencer{
 			Field: e.config.Influencers[x.field], Value: string(e.names.Value(x.value)),
-			LogProb: score.Influencer(x.logs, judged), Score: score.OfLogProb(score.Influencer(x.ranks, judged)),
+			LogProb: aggregate(x.logs, judged), Score: score.OfLogProb(aggregate(x.ranks, judged)),
 		})
-		byField[x.field] = append(byField[x.field], x.ranks...)
 	}
 	slices.SortFunc(list, func(a, b result.Influencer) int {
 		return cmp.Or(cmp.Compare(a.LogProb, b.LogProb), cmp.Compare(a.Field, b.Field), cmp.Compare(a.Value, b.Value))
@@ -291,11 +299,11 @@ func (e *Engine) influencers(b *result.Bucket, findings []*finding, judged int) 
 		list = list[:maxInfluencers]
 	}
 	b.Influencers = list
-	for n, parts := range byField {
-		if len(parts) > 0 {
-			p := score.Influencer(parts, max(judged, len(parts)))
+	for n, x := range fields {
+		if len(x.logs) > 0 {
+			p := aggregate(x.logs, judged)
 			b.BucketInfluencers = append(b.BucketInfluencers, result.BucketInfluencer{
-				Field: e.config.Influencers[n], LogProb: p, RawScore: score.RawScore(p), Score: score.OfLogProb(p)})
+				Field: e.config.Influencers[n], LogProb: p, RawScore: score.RawScore(p), Score: score.OfLogProb(aggregate(x.ranks, judged))})
 		}
 	}
 }

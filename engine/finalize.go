@@ -278,7 +278,9 @@ func (s *shard) visit(e *Engine, i, cell uint32, shares []uint32, number, start 
 	effect := e.rules(u, st, &v, start)
 	if v.Reportable() && !effect.skipResult && !s.frequent(e, u, st) {
 		f := finding{unit: n, group: st.group, by: st.by, verdict: v, partner: partner}
-		if cell != noCell {
+		if cell == noCell {
+			f.blames = e.splitBlames(u, st)
+		} else {
 			f.blames = e.blame(s.open[0], u, st, core, season, cell, shares, &v, x.StartMs)
 		}
 		s.out.findings = append(s.out.findings, f)

@@ -123,7 +123,7 @@ func (s *shard) interimSilence(e *Engine, open *gather.Bucket, start int64, shar
 		v := u.params.JudgePartial(core, season, s.arrivalOf(st), series.Sample{StartMs: e.clockOf(u, start)}, share)
 		s.out.judged++
 		if v.Reportable() && !e.rules(u, st, &v, start).skipResult && !s.frequent(e, u, st) {
-			s.out.findings = append(s.out.findings, finding{unit: unit, group: st.group, by: st.by, verdict: v})
+			s.out.findings = append(s.out.findings, finding{unit: unit, group: st.group, by: st.by, verdict: v, blames: e.splitBlames(u, st)})
 		}
 	}
 }

@@ -54,22 +54,3 @@ func effectiveTests(active int) float64 {
 }
 
 const testsPerDoubling = 0.8
-
-// Influence is one record's part in an influencer.
-type Influence struct {
-	LogProb float64
-	// Share is how much of the record the influencer explains, 0 to 1.
-	Share float64
-}
-
-// Influencer is the log probability of a blamed value: each record counts as
-// p^share, and the parts are aggregated like a bucket's records.
-func Influencer(parts []Influence, active int) (logProb float64) {
-	logs := make([]float64, 0, len(parts))
-	for _, part := range parts {
-		if part.Share > 0 {
-			logs = append(logs, part.LogProb*math.Min(part.Share, 1))
-		}
-	}
-	return Aggregate(logs, active)
-}

@@ -85,15 +85,6 @@ func TestAggregateIsCalibrated(t *testing.T) {
 	}
 }
 
-func TestInfluencer(t *testing.T) {
-	whole := Influencer([]Influence{{LogProb: -20, Share: 1}}, 1)
-	half := Influencer([]Influence{{LogProb: -20, Share: 0.5}}, 1)
-	none := Influencer([]Influence{{LogProb: -20, Share: 0}}, 1)
-	if math.Abs(whole+20) > 1e-9 || math.Abs(half+10) > 1e-9 || none != 0 {
-		t.Errorf("whole %v, half %v, none %v", whole, half, none)
-	}
-}
-
 func TestRawScore(t *testing.T) {
 	if RawScore(0) != 0 || RawScore(math.Inf(-1)) != 100 || math.Abs(RawScore(math.Log(1e-4))-20) > 1e-9 {
 		t.Error("five points for each power of ten, 0 to 100")

@@ -1,0 +1,99 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"tidemark/engine/result"
+	"tidemark/engine/spec"
+)
+
+// TestCrowdIsOneTest: what is said of each member of a population takes all of them
+// into account already, so a bucket is as remarkable as its oddest member is, and so is
+// the influencer that is that member; members that always are a little apart do not
+// add up.
+func TestCrowdIsOneTest(t *testing.T) {
+	w := newWorld(t, det("high_count", "", "", "host"), "host")
+	seen := 0
+	w.plots = func(b *result.Bucket) {
+		if len(b.Records) < 2 {
+			return
+		}
+		seen++
+		top := 0.0
+		for _, r := range b.Records {
+			top = max(top, r.Score)
+		}
+		off := func(score float64) bool { return math.Abs(score-top) > 1e-6 }
+		if off(b.Score) || off(b.BucketInfluencers[1].Score) || off(b.Influencers[0].Score) {
+			t.Errorf("hour %d scores %.1f, %s %.1f, %s %.1f, its records %.1f", w.hour, b.Score, b.BucketInfluencers[1].Field,
+				b.BucketInfluencers[1].Score, b.Influencers[0].Value, b.Influencers[0].Score, top)
+		}
+	}
+	w.hours(24*20, func(hour int) (rows []row) {
+		busy := 1 + math.Sin(float64(hour)*math.Pi/12)/2
+		for h := range 20 {
+			mean := float64(3+h) * busy
+			if hour > 100 && hour%40 < 1 && h < 4 {
+				mean += 100
+			}
+			for range max(0, int(mean+math.Sqrt(mean)*w.rng.NormFloat64())) {
+				rows = append(rows, row{"host": fmt.Sprint("h", h)})
+			}
+		}
+		return rows
+	})
+	if seen < 5 {
+		t.Errorf("only %d buckets have several records", seen)
+	}
+}
+
+// TestFieldCountsOnce: a record that many values of an influencer field are blamed for
+// is one finding about that field, not as many.
+func TestFieldCountsOnce(t *testing.T) {
+	w := newWorld(t, det(spec.Max, "rt", "", ""), "user", "host")
+	var last *result.Bucket
+	w.plots = func(b *result.Bucket) { last = b }
+	level := 100.0
+	load := func(int) (rows []row) {
+		for i := range 40 {
+			rows = append(rows, row{"rt": level + 10*w.rng.NormFloat64(), "user": fmt.Sprint("u", i%20), "host": "a"})
+		}
+		return rows
+	}
+	w.hours(24*10, load)
+	level = 150
+	w.hours(1, load)
+	if r := w.found(24*10, 50); len(r.Influencers) == 0 || len(r.Influencers[0].Values) < 10 {
+		t.Fatalf("the record is %+v", r)
+	}
+	for _, x := range last.BucketInfluencers {
+		if x.Score > last.Score+1e-9 || x.LogProb < last.BucketInfluencers[0].LogProb-1e-9 {
+			t.Errorf("%s scores %.1f with log p %.1f in a bucket of %.1f and %.1f", x.Field, x.Score, x.LogProb, last.Score, last.BucketInfluencers[0].LogProb)
+		}
+	}
+}
+
+// TestSilenceIsBlamed: a host that is no longer there is named as the influencer of
+// what it lacks.
+func TestSilenceIsBlamed(t *testing.T) {
+	for _, d := range []spec.Detector{det("low_count", "", "host", ""), {Function: "low_count", PartitionField: "host"}} {
+		w := newWorld(t, d, "host")
+		alone := 8
+		load := func(int) (rows []row) {
+			for i := range alone * 50 {
+				rows = append(rows, row{"host": fmt.Sprint("h", i%alone)})
+			}
+			return rows
+		}
+		w.hours(24*7, load)
+		alone = 7
+		w.hours(3, load)
+		r := w.found(24*7, 50)
+		if r.By+r.Partition != "h7" || len(r.Influencers) != 1 || !slices.Equal(r.Influencers[0].Values, []string{"h7"}) {
+			t.Errorf("the record is %+v", r)
+		}
+	}
+}
