@@ -3,6 +3,7 @@ package engine
 import (
 	"math"
 
+	"tidemark/engine/score"
 	"tidemark/engine/spec"
 )
 
@@ -11,13 +12,14 @@ import (
 type Standing struct{ Score, Novelty float64 }
 
 // Standing judges the open bucket of the last record that was applied, as of
-// that record: the highest scores among the series of numbers that the record
-// went to. A record that went nowhere has none, nor have series that are judged
+// that record: its score, or what several series of numbers that the record went to
+// show together, and the highest novelty. A record that went nowhere has none, nor have series that are judged
 // together. filled says that no more records of these series are expected in the
 // bucket, so that nothing is made up for the rest of it. It changes nothing.
 func (e *Engine) Standing(filled bool) Standing {
 	s := &e.scratch
 	var top Standing
+	var all score.Joint
 	if !e.open || len(s.keep) == 0 {
 		return top
 	}
@@ -46,8 +48,12 @@ func (e *Engine) Standing(filled bool) Standing {
 		if !ok {
 			continue
 		}
+		all.Add(v.Strength())
 		top.Score = math.Max(top.Score, v.Score)
 		top.Novelty = math.Max(top.Novelty, v.NoveltyScore)
+	}
+	if all.Parts() > 1 {
+		top.Score = score.Score(all.Strength())
 	}
 	return top
 }

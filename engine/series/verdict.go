@@ -1,6 +1,10 @@
 package series
 
-import "math"
+import (
+	"math"
+
+	"tidemark/engine/num"
+)
 
 // Widen makes a verdict that of the most improbable of n tests of the same
 // values.
@@ -10,6 +14,18 @@ func (v *Verdict) Widen(n float64) {
 		v.Evidence = math.Max(0, v.Evidence-math.Log10(n))
 		v.Score = Score(v.Evidence)
 	}
+}
+
+// Strength is the evidence as it is, in powers of ten, 0 or more: not ranked among
+// what the series has shown before, which tells nothing of several series together.
+func (v *Verdict) Strength() float64 {
+	switch {
+	case !v.Ready:
+		return 0
+	case v.LogProb > likely:
+		return num.Clamp(v.raw, 0, 1)
+	}
+	return math.Max(0, v.raw)
 }
 
 // MultiBucketImpact is how far a verdict rests on several buckets rather than on

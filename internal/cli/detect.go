@@ -51,7 +51,8 @@ func newDetect() *cobra.Command {
 			"choose what to watch, say so, and print each anomaly as soon as its bucket is final. Several\n" +
 			"files are merged by time; records that are not in order of time are sorted.\n\n" +
 			"With --rows a CSV file, or every one in a folder, is copied with two more columns,\n" +
-			"anomaly_score and novelty_score from 0 to 1, each computed from that row and earlier ones.\n\n" +
+			"anomaly_score and novelty_score from 0 to 1, each computed from that row and earlier ones.\n" +
+			"Several columns of numbers get one score for what they show together.\n\n" +
 			"Anomalies of messages name a category; as NDJSON its definition comes before the first record\n" +
 			"that names it, with the result_type category_definition.\n\n" +
 			"Exit status: 0 done, 1 error, 2 wrong usage, 3 an anomaly reached --fail-on.",

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -149,6 +150,51 @@ func TestRows(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(out, "notes.txt")); err == nil {
 		t.Error("a file that is no table was copied")
+	}
+}
+
+// TestRowsOfSeveralColumns: metrics that stand out at once say more than any of them
+// alone, and one of several less than if it were the only one.
+func TestRowsOfSeveralColumns(t *testing.T) {
+	const rows, one, all = 1700, 1400, 1600
+	rng := rand.New(rand.NewPCG(8, 8))
+	var table strings.Builder
+	var alone [4]strings.Builder
+	table.WriteString("timestamp,a,b,c,d\n")
+	for m := range alone {
+		alone[m].WriteString("timestamp,a\n")
+	}
+	for i := range rows {
+		at := 1767571200 + 300*i
+		fmt.Fprintf(&table, "%d", at)
+		for m := range alone {
+			v := 50 + rng.NormFloat64()
+			if i == all || i == one && m == 0 {
+				v += 5
+			}
+			fmt.Fprintf(&table, ",%.3f", v)
+			fmt.Fprintf(&alone[m], "%d,%.3f\n", at, v)
+		}
+		table.WriteByte('\n')
+	}
+	score := func(csv *strings.Builder, row int) float64 {
+		lines := strings.Split(must(t, csv.String(), "detect", "--rows", "--quiet"), "\n")
+		cells := strings.Split(lines[row+1], ",")
+		x, err := strconv.ParseFloat(cells[len(cells)-2], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	most := 0.0
+	for m := range alone {
+		most = max(most, score(&alone[m], all))
+	}
+	if together := score(&table, all); together <= most {
+		t.Errorf("four metrics at once score %.3f, the highest of them alone %.3f", together, most)
+	}
+	if among, single := score(&table, one), score(&alone[0], one); among >= single || among == 0 {
+		t.Errorf("one of four scores %.3f, alone it scores %.3f", among, single)
 	}
 }
 
