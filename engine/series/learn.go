@@ -63,19 +63,9 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 	}
 
 	p.learnStray(c, value, v)
-	e := value - v.short
-	clipped := e
-	if c.seen >= 8 {
-		clipped = clip(e, v.sigma, &c.shortRun, 1)
-	}
-	xc := v.short + clipped
+	short, long := c.deviations(value, v)
+	xc, xl := v.short+short, v.long+long
 	v.learned, v.clipped, v.apart = true, xc, c.apart(value, v)
-	eLong := value - v.long
-	clippedLong := eLong
-	if c.seen >= 8 {
-		clippedLong = clip(eLong, v.scale, &c.longRun, 0.25)
-	}
-	xl := v.long + clippedLong
 	// What strays for a few buckets or may be another level leaves the curves as they
 	// are: young ones learn from all they get.
 	curve := xc
@@ -84,6 +74,43 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 	}
 	v.held = s != nil && s.alt.mode == altTried
 
+	p.learnErrors(c, v, xc, xl)
+	if s != nil {
+		p.learnExtra(c, s, x, v)
+		p.learnSeason(c, s, x, v, xc, xl, curve)
+	}
+	c.last = value
+	p.learnLevels(c, xc, xl)
+	c.recent = num.Toward(c.recent, c.gainAt(p.recentMemory), math.Abs(short))
+	c.lasting = num.Toward(c.lasting, c.scaleGain(p.longScaleMemory), math.Abs(short)/v.hourScatter)
+	if s == nil || s.alt.mode != altTried {
+		c.longScale = num.Toward(c.longScale, c.scaleGain(p.longScaleMemory), math.Abs(long)/v.hourLong)
+	}
+	p.learnCount(c, value)
+	p.learnSparse(c, raw)
+	p.adoptShift(c, s, value, v)
+	c.seen++
+	c.lastMs = x.StartMs
+	if raw == 0 {
+		c.zeroRun = max(c.zeroRun, c.zeroRun+1)
+	} else {
+		c.zeroRun = 0
+	}
+}
+
+// deviations are how far a value is from what was expected shortly and in the long
+// run, as far as that is learned.
+func (c *Core) deviations(value float64, v *Verdict) (short, long float64) {
+	short, long = value-v.short, value-v.long
+	if c.seen >= 8 {
+		short = clip(short, v.sigma, &c.shortRun, 1)
+		long = clip(long, v.scale, &c.longRun, 0.25)
+	}
+	return short, long
+}
+
+// learnErrors follows how well each expert predicts.
+func (p *Params) learnErrors(c *Core, v *Verdict, xc, xl float64) {
 	for i := range c.err {
 		m := p.shortMemory
 		target := xc
@@ -96,11 +123,11 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 		}
 		c.err[i] = num.Toward(c.err[i], c.gainAt(m), e)
 	}
-	if s != nil {
-		p.learnExtra(c, s, x, v)
-		p.learnSeason(c, s, x, v, xc, xl, curve)
-	}
-	c.last = value
+}
+
+// learnLevels moves the levels toward a value, the slow ones toward what is learned
+// of it in the long run.
+func (p *Params) learnLevels(c *Core, xc, xl float64) {
 	c.fast = num.Toward(c.fast, math.Max(p.gainFast, 1/(c.seen+1)), xc)
 	c.mid = num.Toward(c.mid, math.Max(p.gainMid, 1/(c.seen+1)), xc)
 	level := c.trendLevel + c.trend
@@ -110,21 +137,6 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 	c.slow = num.Toward(c.slow, c.gainAt(p.slowMemory), xl)
 	c.slower = num.Toward(c.slower, c.gainAt(p.slowerMemory), xl)
 	c.meanAbs = num.Toward(c.meanAbs, c.gainAt(p.meanAbsMemory), math.Abs(xc))
-	c.recent = num.Toward(c.recent, c.gainAt(p.recentMemory), math.Abs(clipped))
-	c.lasting = num.Toward(c.lasting, c.scaleGain(p.longScaleMemory), math.Abs(clipped)/v.hourScatter)
-	if s == nil || s.alt.mode != altTried {
-		c.longScale = num.Toward(c.longScale, c.scaleGain(p.longScaleMemory), math.Abs(clippedLong)/v.hourLong)
-	}
-	p.learnCount(c, value)
-	p.learnSparse(c, raw)
-	p.adoptShift(c, s, value, v)
-	c.seen++
-	c.lastMs = x.StartMs
-	if raw == 0 {
-		c.zeroRun = max(c.zeroRun, c.zeroRun+1)
-	} else {
-		c.zeroRun = 0
-	}
 }
 
 func (p *Params) learnFirst(c *Core, x float64, startMs int64) {
