@@ -30,7 +30,7 @@ const (
 	seasonBytes   = 1188
 	huntBytes     = 600
 	calendarBytes = 476
-	changeBytes   = 1680
+	changeBytes   = 2192
 	patternBytes  = 1688
 	arrivalBytes  = 120
 	echoBytes     = 72

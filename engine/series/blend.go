@@ -26,6 +26,10 @@ type blend struct {
 	// Sums over the last residuals, aged: of weights, ages, squared ages, residuals and
 	// residuals times ages.
 	n, a, aa, r, ra float64
+	// heard are the mean deviations from level and curve of before in the slots of the
+	// day, times how many values they are the means of.
+	heard [maxDaySlots]float32
+	times [maxDaySlots]uint8
 }
 
 // The readings that are blended.
@@ -51,8 +55,8 @@ const (
 	factorSpread, driftSpread = 1, 0.3
 	// calmMost, in scales, is the largest residual of a series that is as before.
 	calmMost = 2
-	// blendLeast is from how many values on the blend is used.
-	blendLeast = 2
+	// blendLeast is from how many values, aged, on the blend is used: two.
+	blendLeast = 1.5
 )
 
 // guesses are by how much, in units of the series, the value at a time lies away from
@@ -64,20 +68,56 @@ func (p *Params) guesses(c *Core, g *Change, at, k float64) (guess [readings]flo
 	factor := func(b float64) float64 { return num.Clamp(b, 1.0/mostFactor-1, mostFactor-1) }
 	const ridge = 1 / (factorSpread * factorSpread)
 	guess[readLevel] = g.r / g.w
-	guess[readSize] = factor(g.rk/(g.kk+ridge)) * (k - g.mean)
+	size := factor(g.rk / (g.kk + ridge))
+	guess[readSize] = size * (k - g.mean)
 	det := g.w*(g.kk+ridge) - g.k*g.k
-	b := factor((g.w*g.rk - g.k*g.r) / det)
-	guess[readBoth] = (g.r-b*g.k)/g.w + b*(k-g.mean)
+	both := factor((g.w*g.rk - g.k*g.r) / det)
+	guess[readBoth] = (g.r-both*g.k)/g.w + both*(k-g.mean)
+	zero := size
 	guess[readZero] = guess[readSize]
 	if c.low[0] >= 0 {
 		l := g.level + g.mean
-		guess[readZero] = factor((l*g.r+g.rk)/(l*l*g.w+2*l*g.k+g.kk+ridge)) * (g.level + k)
+		zero = factor((l*g.r + g.rk) / (l*l*g.w + 2*l*g.k + g.kk + ridge))
+		guess[readZero] = zero * (g.level + k)
 	}
 	i := p.leastLag(&g.before, g)
 	_, off := g.trough(i)
 	guess[readTime] = p.curveAt(&g.before, at+(lagOf(i)+off)*p.lagStep(&g.before), g.weekly != 0) - k
 	guess[readDrift] = g.blend.next()
+	p.recall(g, at, &guess, &[readings]float64{readLevel: 1, readSize: 1 + size, readBoth: 1 + both, readZero: 1 + zero, readTime: 1})
 	return guess
+}
+
+// recall moves guesses towards what was heard at the same time of the day, since the
+// trouble began: a curve is as far off as it was then, and that by a factor more that
+// has become larger.
+func (p *Params) recall(g *Change, at float64, guess, factor *[readings]float64) {
+	if p.daySlots == 0 || g.before.on&seasonCycle != 0 {
+		return
+	}
+	slot := placeAt(at, day, p.daySlotSec, p.span, p.daySlots).inside
+	for i := range guess {
+		guess[i] += p.believe(g, slot, factor[i]) * (float64(g.blend.heard[slot]) - guess[i])
+	}
+}
+
+// believe is how far what was heard in a slot is believed rather than a curve that was
+// changed by a factor.
+func (p *Params) believe(g *Change, slot int, factor float64) float64 {
+	n := float64(g.blend.times[slot]) * factor * factor
+	return n / math.Max(1, n+float64(g.before.dayVisits(slot))*p.daySlotRows)
+}
+
+// hear remembers by how much, in units of the series, a value deviates from what was.
+func (p *Params) hear(g *Change, at, deviation float64) {
+	if p.daySlots == 0 {
+		return
+	}
+	slot := placeAt(at, day, p.daySlotSec, p.span, p.daySlots).inside
+	n := &g.blend.times[slot]
+	*n = min(*n+1, math.MaxUint8)
+	heard := &g.blend.heard[slot]
+	*heard += float32((deviation - float64(*heard)) / float64(*n))
 }
 
 // next is where the line through the last residuals leads to.
@@ -125,6 +165,15 @@ func (g *Change) forget() {
 	g.blend = blend{loss: g.blend.loss}
 }
 
+// comeHome makes the reading that nothing has happened the best one.
+func (g *Change) comeHome() {
+	g.forget()
+	for i := range g.blend.loss {
+		g.blend.loss[i] = lossLag
+	}
+	g.blend.loss[readBefore] = 0
+}
+
 // shares are those of the readings.
 func (b *blend) shares(inflation float64) (share [readings]float64) {
 	least, sum := float64(b.loss[0]), 0.0
@@ -141,17 +190,23 @@ func (b *blend) shares(inflation float64) (share [readings]float64) {
 	return share
 }
 
-// expect lets the offset experts predict the blend at the next bucket.
+// expect lets the offset experts predict the blend at the next bucket, or what was
+// before if nothing has happened after all.
 func (p *Params) expect(c *Core, s *Season, g *Change, at float64) {
-	if g.seen < blendLeast || g.calmShare() {
+	calm := g.seen < blendLeast || g.calmShare()
+	if calm && g.blended == 0 {
 		return
 	}
-	share := g.blend.shares(g.inflation)
 	at += p.span
 	k := p.curveAt(&g.before, at, g.weekly != 0)
 	y := g.level + k
-	for i, x := range p.guesses(c, g, at, k) {
-		y += share[i] * x
+	g.blended = 0
+	if !calm {
+		g.blended = 1
+		share := g.blend.shares(g.inflation)
+		for i, x := range p.guesses(c, g, at, k) {
+			y += share[i] * x
+		}
 	}
 	f, lead := 1.0, 0.0
 	if s.alt.mode == altTried {

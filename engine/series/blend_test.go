@@ -36,25 +36,25 @@ func TestReadingsCompete(t *testing.T) {
 	}
 }
 
-// TestBlendFollows: whatever the hour at which a pattern begins to come late, the short
-// prediction is near values that nobody can explain yet.
+// TestBlendFollows: whatever the hour at which a pattern becomes larger, the short
+// prediction follows from the fourth value on, when no reading has won yet.
 func TestBlendFollows(t *testing.T) {
-	late := func(at float64) float64 { return hilly(at - 5*hour) }
-	for first := range 8 {
-		r, next := weeks(300_000, hilly, 64)
-		for range first * 36 {
+	large := func(at float64) float64 { return 100 + 2.5*(hilly(at)-100) }
+	off := 0.0
+	for first := range 24 {
+		r, next := weeks(3_600_000, hilly, 64)
+		for range first {
 			next(hilly)
 		}
-		off := 0.0
-		for i := range 48 {
+		for i := range 8 {
 			at := r.p.at(r.startMs())
-			if v := next(late); i >= 24 {
-				off += math.Abs(v.short-late(at)) / 24
+			if v := next(large); i >= 3 {
+				off += math.Abs(v.short-large(at)) / (24 * 5)
 			}
 		}
-		if off > 0.6 {
-			t.Errorf("at %d hours the short prediction is off by %.2f", 3*first, off)
-		}
+	}
+	if off > 3.5 {
+		t.Errorf("the short prediction is off by %.1f", off)
 	}
 }
 
@@ -102,5 +102,24 @@ func TestSpikesLeaveCurves(t *testing.T) {
 		if off := float64(r.s.unit) * math.Abs(float64(r.s.day[slot])-float64(was[slot])); off > 0.3 {
 			t.Errorf("the curve of hour %d moved by %.2f", slot, off)
 		}
+	}
+}
+
+// TestHeardTwice: a curve that has become three times as large is three times as far
+// off; the second day is expected with what the first one has shown.
+func TestHeardTwice(t *testing.T) {
+	large := func(at float64) float64 { return 100 + 3*(hilly(at)-100) }
+	off := 0.0
+	for seed := range uint64(20) {
+		r, next := weeks(3_600_000, hilly, 90+seed)
+		for i := range 50 {
+			at := r.p.at(r.startMs())
+			if v := next(large); i >= 26 {
+				off += math.Abs(v.long-large(at)) / (20 * 24)
+			}
+		}
+	}
+	if off > 0.6 {
+		t.Errorf("the second day is off by %.2f", off)
 	}
 }

@@ -55,6 +55,7 @@ type Change struct {
 	before      Season // what it was when it began
 	weekly      uint8  // 1: the curve is that of the week, too
 	over        uint8  // 1: it may be let go of
+	blended     uint8  // 1: the offset experts predict the blend
 }
 
 const (
@@ -190,6 +191,9 @@ func (p *Params) LearnChange(c *Core, s *Season, g *Change, x Sample, v *Verdict
 	value := p.enter(x) - v.job - v.growth
 	at := p.at(x.StartMs)
 	scale := g.scale * v.hourLong * v.countScale
+	if v.home && s.alt.mode == altWeighed {
+		g.comeHome()
+	}
 	p.weigh(c, s, g, value, at, scale)
 	g.since++
 	switch s.alt.mode {
@@ -229,6 +233,7 @@ func (p *Params) weigh(c *Core, s *Season, g *Change, value, at, scale float64) 
 	}
 	guess := p.guesses(c, g, at, k)
 	g.blend.learn(r, &guess, scale)
+	p.hear(g, at, r*scale)
 	k, w := (k-g.mean)/scale, 1/scale
 	g.seen = g.seen*keep + 1
 	for _, sum := range [...]struct {
@@ -375,6 +380,7 @@ func (p *Params) settleChange(c *Core, s *Season, g *Change) {
 	was := g.level
 	to := s.alt
 	moved := p.reshape(c, s, g, to)
+	p.reshapeHeard(s, g, float64(to.factor), was-to.level-moved)
 	*g = Change{before: *s, level: g.level, mean: g.mean, scale: g.scale, inflation: g.inflation, err: g.err, weekly: g.weekly}
 	g.keepLevels(c)
 	s.alt = alternative{level: was + moved/float64(to.factor), factor: 1 / to.factor, lead: -to.lead, mode: altBack, weekly: g.weekly}

@@ -24,9 +24,14 @@ func (k *coder) change(g *Change) {
 	for _, x := range g.blend.sums() {
 		k.f64(x)
 	}
+	for i := range g.blend.heard {
+		k.f32(&g.blend.heard[i])
+	}
+	k.bytes(g.blend.times[:])
 	k.season(&g.before)
 	k.u8(&g.weekly)
 	k.u8(&g.over)
+	k.u8(&g.blended)
 }
 
 func (g *Change) doubles() [15]*float64 {
@@ -81,12 +86,17 @@ func (g *Change) sound() bool {
 			return false
 		}
 	}
+	for _, x := range g.blend.heard {
+		if !(math.Abs(float64(x)) <= mostState) {
+			return false
+		}
+	}
 	for _, x := range g.blend.loss {
 		if !(x >= 0 && x <= mostExcess*mostExcess) {
 			return false
 		}
 	}
-	return g.before.sound() && g.blend.n >= 0 && g.blend.aa >= 0 && g.scale > 0 && g.inflation >= 1 && g.seen >= 0 && g.w >= 0 && g.rr >= 0 && g.kk >= 0 && g.old >= 0 && g.other >= 0 && g.weekly <= 1 && g.over <= 1
+	return g.before.sound() && g.blend.n >= 0 && g.blend.aa >= 0 && g.scale > 0 && g.inflation >= 1 && g.seen >= 0 && g.w >= 0 && g.rr >= 0 && g.kk >= 0 && g.old >= 0 && g.other >= 0 && g.weekly <= 1 && g.over <= 1 && g.blended <= 1
 }
 
 func (a *alternative) sound() bool {

@@ -64,7 +64,8 @@ type Verdict struct {
 	dayShort, weekShort float64
 	// back is what the curve before a change would predict, if hasBack.
 	back           float64
-	hasBack, tried bool
+	hasBack        bool
+	weighed, tried bool // alternatives to the curve are
 	pattern        patternVerdict
 	pred           [experts]float64
 	// What a job adds, which is judged and learned without, and its tolerance: see
@@ -182,7 +183,7 @@ func (p *Params) predictSeason(c *Core, s *Season, x Sample, v *Verdict) {
 		v.below, v.above = s.weekEdge(v.weekPlace)
 	}
 	v.dayShort, v.weekShort = p.shortCurves(s, at, v)
-	v.tried, v.hasBack = s.alt.mode == altTried, s.alt.mode >= altTried
+	v.weighed, v.tried, v.hasBack = s.alt.mode == altWeighed, s.alt.mode == altTried, s.alt.mode >= altTried
 	if v.hasBack {
 		v.back = p.other(s, at)
 	}

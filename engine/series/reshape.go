@@ -1,6 +1,10 @@
 package series
 
-import "math"
+import (
+	"math"
+
+	"tidemark/engine/num"
+)
 
 // reshape makes the curve of a season that of an alternative, and returns what it
 // took from the curve and gave to the level, so that the curve keeps its mean.
@@ -34,7 +38,7 @@ func (p *Params) reshapeDay(s *Season, factor, lead, moved float64) {
 	for i := range p.daySlots {
 		from := placeAt((float64(i)+0.5)*p.daySlotSec+lead, day, p.daySlotSec, p.span, p.daySlots)
 		s.put(&s.day[i], factor*old.dayAt(from)-moved, nearest)
-		s.setDayVisits(i, min(old.dayVisits(from.inside), keptVisits))
+		s.setDayVisits(i, uint8(num.Clamp(float64(old.dayVisits(from.inside))/(factor*factor), 1, keptVisits)))
 	}
 	hours := int(math.Round(lead / hour))
 	for h := range s.scatter {
@@ -43,6 +47,23 @@ func (p *Params) reshapeDay(s *Season, factor, lead, moved float64) {
 	}
 	if p.jobs {
 		s.jobs.move(-int32(math.Round(lead/p.span)), int32(math.Round(p.bucketsADay)))
+	}
+}
+
+// reshapeHeard moves a daily curve that has become factor times as large towards what
+// was heard since. level is by how much what it was lies above what it is now.
+func (p *Params) reshapeHeard(s *Season, g *Change, factor, level float64) {
+	if s.on&seasonCycle != 0 {
+		return
+	}
+	for i := range p.daySlots {
+		if g.blend.times[i] == 0 {
+			continue
+		}
+		heard := float64(g.before.unit)*float64(g.before.day[i]) + float64(g.blend.heard[i]) + level
+		now := float64(s.unit) * float64(s.day[i])
+		s.put(&s.day[i], now+p.believe(g, i, factor)*(heard-now), nearest)
+		s.setDayVisits(i, s.dayVisits(i)+1)
 	}
 }
 

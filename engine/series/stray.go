@@ -33,13 +33,23 @@ func follows(expert int) bool {
 	return expert == expLast || expert == expDayLast || expert == expWeekLast
 }
 
+// homeOf is where a value should be if those before only strayed; ok reports whether
+// they did and the short prediction followed them. While it is weighed what has
+// changed, that is where it would have been before.
+func (c *Core) homeOf(v *Verdict) (home float64, ok bool) {
+	switch {
+	case c.stray.long == 0:
+		return 0, false
+	case follows(v.expert):
+		return v.short - float64(c.stray.by), true
+	}
+	return v.long, v.weighed
+}
+
 // comesHome replaces the short prediction by the one that did not follow the last
 // values away, if x is nearer to it.
 func (c *Core) comesHome(x float64, v *Verdict) {
-	if c.stray.long == 0 || !follows(v.expert) {
-		return
-	}
-	if home := v.short - float64(c.stray.by); math.Abs(x-home) < math.Abs(x-v.short) {
+	if home, ok := c.homeOf(v); ok && math.Abs(x-home) < math.Abs(x-v.short) {
 		v.short = home
 		v.home = true
 	}
@@ -48,8 +58,8 @@ func (c *Core) comesHome(x float64, v *Verdict) {
 // learnStray follows values away from home. v.short is still what was predicted.
 func (p *Params) learnStray(c *Core, value float64, v *Verdict) {
 	e := value - v.short
-	if c.stray.long > 0 && follows(v.expert) && !v.home {
-		e += float64(c.stray.by)
+	if home, ok := c.homeOf(v); ok && !v.home {
+		e = value - home
 	}
 	switch away := math.Abs(e) > clipAt*v.sigma; {
 	case c.seen < strayAfter || away && c.stray.long == strayLongest:

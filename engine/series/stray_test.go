@@ -8,9 +8,10 @@ import (
 )
 
 // TestWayBackIsNoSurprise plants one excursion of one to three buckets into a
-// daily series: it is reported, the usual values right after it and at the same time
-// of the next day are not. After three buckets of five minutes the moving means have
-// followed a little, and one value may still be told as minor.
+// daily series, young or old enough for changes to be weighed: it is reported, the usual
+// values right after it and at the same time of the next day are not. After three
+// buckets of five minutes the moving means have followed a little, and one value may
+// still be told as minor.
 func TestWayBackIsNoSurprise(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -27,9 +28,10 @@ func TestWayBackIsNoSurprise(t *testing.T) {
 		{"three buckets, 5 min", 300_000, 3, 40, 50},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			for seed := range uint64(8) {
+			for i := range uint64(16) {
+				seed, days := i/2, []int64{10, 24}[i%2]
 				r, rng := newRun(spec.Mean, c.spanMs), noise(seed)
-				at := 10*int64(r.p.bucketsADay) + 10
+				at := days*int64(r.p.bucketsADay) + 10
 				for r.i < at+int64(r.p.bucketsADay)+20 {
 					i := r.i - at
 					x := 50 + 40*math.Sin(r.daily()) + rng.NormFloat64()
