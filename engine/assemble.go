@@ -92,6 +92,9 @@ func (e *Engine) assemble(start int64, count float64, interim bool) *result.Buck
 		}
 	}
 	if len(findings) == 0 {
+		if !interim && judged > 0 {
+			e.agreement.Learn(0)
+		}
 		return b
 	}
 	findings = e.merge(findings)
@@ -100,11 +103,16 @@ func (e *Engine) assemble(start int64, count float64, interim bool) *result.Buck
 	for i, f := range findings {
 		logs[i], ranks[i] = e.part(f, f.verdict.LogProb, 1), e.part(f, -f.verdict.Evidence*math.Ln10, 1)
 	}
-	p := aggregate(logs, judged)
-	b.Score = score.OfLogProb(aggregate(ranks, judged))
+	together := score.Together(independent(ranks), judged)
+	bound := e.agreement.Bound(together)
+	if !interim {
+		e.agreement.Learn(together)
+	}
+	p := aggregate(logs, judged, bound)
+	b.Score = score.OfLogProb(aggregate(ranks, judged, bound))
 	b.BucketInfluencers = append(b.BucketInfluencers, result.BucketInfluencer{
 		Field: "bucket_time", LogProb: p, RawScore: score.RawScore(p), Score: b.Score})
-	e.influencers(b, findings, judged)
+	e.influencers(b, findings, judged, bound)
 	if len(findings) > maxRecords {
 		b.OmittedRecords = int64(len(findings) - maxRecords)
 		findings = findings[:maxRecords]
@@ -256,7 +264,7 @@ type blamed struct {
 
 // influencers aggregates the findings by influencer value and by influencer
 // field. A finding counts once for a field, by the value that has most of it.
-func (e *Engine) influencers(b *result.Bucket, findings []*finding, judged int) {
+func (e *Engine) influencers(b *result.Bucket, findings []*finding, judged int, bound float64) {
 	index := map[uint64]int{}
 	var all []blamed
 	fields := make([]blamed, len(e.config.Influencers))
@@ -288,7 +296,7 @@ func (e *Engine) influencers(b *result.Bucket, findings []*finding, judged int) 
 		x := &all[i]
 		list = append(list, result.Influencer{
 			Field: e.config.Influencers[x.field], Value: string(e.names.Value(x.value)),
-			LogProb: aggregate(x.logs, judged), Score: score.OfLogProb(aggregate(x.ranks, judged)),
+			LogProb: aggregate(x.logs, judged, bound), Score: score.OfLogProb(aggregate(x.ranks, judged, bound)),
 		})
 	}
 	slices.SortFunc(list, func(a, b result.Influencer) int {
@@ -301,9 +309,9 @@ func (e *Engine) influencers(b *result.Bucket, findings []*finding, judged int) 
 	b.Influencers = list
 	for n, x := range fields {
 		if len(x.logs) > 0 {
-			p := aggregate(x.logs, judged)
+			p := aggregate(x.logs, judged, bound)
 			b.BucketInfluencers = append(b.BucketInfluencers, result.BucketInfluencer{
-				Field: e.config.Influencers[n], LogProb: p, RawScore: score.RawScore(p), Score: score.OfLogProb(aggregate(x.ranks, judged))})
+				Field: e.config.Influencers[n], LogProb: p, RawScore: score.RawScore(p), Score: score.OfLogProb(aggregate(x.ranks, judged, bound))})
 		}
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"tidemark/engine/pages"
 	"tidemark/engine/record"
 	"tidemark/engine/result"
+	"tidemark/engine/score"
 	"tidemark/engine/spec"
 )
 
@@ -84,6 +85,8 @@ type Engine struct {
 	// scheduled is what the events of the bucket in work say; only during Apply and
 	// Interim.
 	scheduled scheduled
+	// agreement is how often the series stand out together.
+	agreement score.Agreement
 	// bonding: there are units whose series are judged by one another.
 	bonding bool
 	// shifts are the clocks of the detectors.
@@ -115,7 +118,7 @@ func New(opt Options) *Engine {
 	}
 	e := &Engine{
 		opt: opt, totals: record.NewCounts(), upload: record.NewCounts(),
-		names: names.New(), groups: pages.New[group](pageBytes / groupBytes), groupByID: map[groupKey]uint32{},
+		names: names.New(), groups: pages.New[group](pageBytes / groupBytes), groupByID: map[groupKey]uint32{}, agreement: score.NewAgreement(),
 	}
 	e.memory.status = result.MemoryOK
 	for i := range e.shards {

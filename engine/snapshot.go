@@ -124,6 +124,7 @@ func (e *Engine) appendHead(dst []byte) []byte {
 	for _, b := range e.begun {
 		dst = codec.AppendVarint(codec.AppendVarint(codec.AppendVarint(dst, b.startMs), b.endMs), b.seconds)
 	}
+	dst = e.agreement.Append(dst)
 	return e.keys.append(dst)
 }
 
@@ -369,6 +370,9 @@ func (e *Engine) decodeHead(r *codec.Reader) {
 	}
 	for n := r.Count(3); n > 0 && r.Err() == nil; n-- {
 		e.begun = append(e.begun, begun{r.Varint(), r.Varint(), r.Varint()})
+	}
+	if !e.agreement.Decode(r) {
+		r.Fail("impossible agreement of series")
 	}
 	e.keys = decodeKeys(r)
 	if r.Err() == nil && int64(len(e.events)) != c.LatencyBuckets()+1 {

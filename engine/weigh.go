@@ -41,13 +41,13 @@ func (p *part) compare(q *part) int {
 		cmp.Compare(p.crowd.by, q.crowd.by), cmp.Compare(p.logProb, q.logProb))
 }
 
-// aggregate is the log probability of the parts of one bucket in which judged things
-// were judged, a crowd being one of them. parts is reordered.
+// independent are the log probabilities of the parts of one bucket, of which a crowd
+// is one. parts is reordered.
 //
 // A crowd counts as its least probable member does: each member's probability says
 // already how many there are, and they are no independent tests. Members that always
 // are a little apart, or a bucket that spreads all of them, would add up.
-func aggregate(parts []part, judged int) float64 {
+func independent(parts []part) []float64 {
 	slices.SortFunc(parts, func(p, q part) int { return p.compare(&q) })
 	logs := make([]float64, 0, len(parts))
 	for i := range parts {
@@ -56,5 +56,11 @@ func aggregate(parts []part, judged int) float64 {
 		}
 		logs = append(logs, parts[i].logProb)
 	}
-	return score.Aggregate(logs, judged)
+	return logs
+}
+
+// aggregate is the log probability of the parts of one bucket in which judged things
+// were judged; several of them together have at least that of bound.
+func aggregate(parts []part, judged int, bound float64) float64 {
+	return score.Aggregate(independent(parts), judged, bound)
 }

@@ -97,3 +97,51 @@ func TestSilenceIsBlamed(t *testing.T) {
 		}
 	}
 }
+
+// hosts are the records of n hosts with a day, weekends and noise, all at a share of
+// their usual load.
+func (w *world) hosts(n, hour int, share float64) (rows []row) {
+	busy := 20 * share * (1 + 0.8*math.Sin(float64(hour)*math.Pi/12))
+	if hour/24%7 >= 5 {
+		busy /= 2
+	}
+	for h := range n {
+		mean := busy * (1 + float64(h%5)/5)
+		for range max(0, int(mean+math.Sqrt(mean)*w.rng.NormFloat64()+0.5)) {
+			rows = append(rows, row{"host": fmt.Sprint("h", h)})
+		}
+	}
+	return rows
+}
+
+// TestQuietBuckets: series that learn the same day and the same weekends err together,
+// and a bucket in which sixty of them do so is no incident.
+func TestQuietBuckets(t *testing.T) {
+	w := newWorld(t, det(spec.Count, "", "host", ""))
+	loud := 0
+	w.plots = func(b *result.Bucket) {
+		if b.Score >= 50 {
+			loud++
+		}
+	}
+	w.hours(24*35, func(hour int) []row { return w.hosts(60, hour, 1) })
+	if loud > 5 {
+		t.Errorf("%d of %d quiet buckets score 50 and more", loud, 24*35)
+	}
+}
+
+// TestAllTogether: what no host shows by itself is seen when all of them show it.
+func TestAllTogether(t *testing.T) {
+	w := newWorld(t, det(spec.Count, "", "host", ""))
+	var last *result.Bucket
+	w.plots = func(b *result.Bucket) { last = b }
+	w.hours(24*28+6, func(hour int) []row { return w.hosts(60, hour, 1) })
+	w.hours(1, func(hour int) []row { return w.hosts(60, hour, 0.55) })
+	top := 0.0
+	for _, r := range last.Records {
+		top = max(top, r.Score)
+	}
+	if last.Score < 75 || last.Score < top+10 {
+		t.Errorf("the bucket scores %.1f, its highest record %.1f", last.Score, top)
+	}
+}

@@ -28,29 +28,38 @@ func RawScore(logProb float64) float64 {
 // behave as they always do, something at least as remarkable as these
 // probabilities occurs: either one very small one or several small ones.
 //
-//	q(k) = P(at least k of active uniform p lie at or below the k-th smallest)
-//	p    = 1 - (1 - min q(k))^effective    over k = 1, 2, 4, 8, …
+//	extreme  = 1 - (1 - min p)^active
+//	together = 1 - (1 - min q(k))^effective    over k = 2, 4, 8, …
+//	q(k)     = P(at least k of active uniform p lie at or below the k-th smallest)
+//	p        = 1 - (1 - min(extreme, max(together, bound)))^2
 //
 // The tests for neighboring k are dependent; effective is the number of
-// independent ones they are worth, found by simulation (see the test). It is 1 for one
-// series, so that its bucket scores like its record. logProbs need not hold
-// the unremarkable series, and is reordered.
-func Aggregate(logProbs []float64, active int) (logProb float64) {
+// independent ones they are worth, found by simulation (see the test). One series
+// scores like its record. bound is the least logarithm that several together may
+// have, see Agreement. logProbs need not hold the unremarkable series, and is
+// reordered.
+func Aggregate(logProbs []float64, active int, bound float64) (logProb float64) {
 	if len(logProbs) == 0 || active < 1 {
 		return 0
 	}
 	active = max(active, len(logProbs))
-	slices.Sort(logProbs)
-	least := 0.0
-	for k := 1; k <= len(logProbs); k *= 2 {
-		least = math.Min(least, dist.BinomialLogUpper(k, active, logProbs[k-1]))
+	if active == 1 {
+		return math.Min(0, logProbs[0])
 	}
-	return series.AnyOf(least, effectiveTests(active))
+	extreme := dist.BinomialLogUpper(1, active, slices.Min(logProbs))
+	return series.AnyOf(math.Min(extreme, math.Max(Together(logProbs, active), bound)), 2)
 }
 
-// effectiveTests is what the tests at k = 1, 2, 4, … are worth together.
-func effectiveTests(active int) float64 {
-	return 1 + testsPerDoubling*math.Log2(float64(active))
+// Together is the logarithm of the probability of several small ones alone, 0 for
+// fewer than two.
+func Together(logProbs []float64, active int) (logProb float64) {
+	active = max(active, len(logProbs))
+	slices.Sort(logProbs)
+	least := 0.0
+	for k := 2; k <= len(logProbs); k *= 2 {
+		least = math.Min(least, dist.BinomialLogUpper(k, active, logProbs[k-1]))
+	}
+	return series.AnyOf(least, math.Max(1, testsPerDoubling*math.Log2(float64(active))))
 }
 
 const testsPerDoubling = 0.8

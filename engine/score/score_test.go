@@ -28,23 +28,23 @@ func TestKnots(t *testing.T) {
 }
 
 func TestAggregate(t *testing.T) {
-	if Aggregate(nil, 5) != 0 || Aggregate([]float64{-9}, 0) != 0 {
+	if Aggregate(nil, 5, math.Inf(-1)) != 0 || Aggregate([]float64{-9}, 0, math.Inf(-1)) != 0 {
 		t.Error("nothing remarkable is not certain")
 	}
-	if have := Aggregate([]float64{-20}, 1); math.Abs(have+20) > 1e-9 {
+	if have := Aggregate([]float64{-20}, 1, math.Inf(-1)); math.Abs(have+20) > 1e-9 {
 		t.Errorf("one series: %v, want its own probability", have)
 	}
-	if one, of := Aggregate([]float64{-20}, 1), Aggregate([]float64{-20}, 10_000); of <= one {
+	if one, of := Aggregate([]float64{-20}, 1, math.Inf(-1)), Aggregate([]float64{-20}, 10_000, math.Inf(-1)); of <= one {
 		t.Errorf("one in ten thousand series (%v) is no more remarkable than one alone (%v)", of, one)
 	}
-	few, many := Aggregate([]float64{-10}, 100), Aggregate([]float64{-10, -10, -10, -10, -10, -10, -10, -10}, 100)
+	few, many := Aggregate([]float64{-10}, 100, math.Inf(-1)), Aggregate([]float64{-10, -10, -10, -10, -10, -10, -10, -10}, 100, math.Inf(-1))
 	if many >= few {
 		t.Errorf("eight of a hundred (%v) are less remarkable than one (%v)", many, few)
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		logs := rapid.SliceOfN(rapid.Float64Range(-800, 0), 1, 50).Draw(t, "logs")
 		active := rapid.IntRange(1, 1_000_000).Draw(t, "active")
-		if p := Aggregate(logs, active); math.IsNaN(p) || p > 0 || math.IsInf(p, 0) {
+		if p := Aggregate(logs, active, math.Inf(-1)); math.IsNaN(p) || p > 0 || math.IsInf(p, 0) {
 			t.Fatalf("%v of %d", p, active)
 		}
 	})
@@ -66,7 +66,7 @@ func TestAggregateIsCalibrated(t *testing.T) {
 			for i := range logs {
 				logs[i] = math.Log(1 - rng.Float64())
 			}
-			p := Aggregate(logs, active)
+			p := Aggregate(logs, active, math.Inf(-1))
 			for level := range below {
 				if p < math.Log(level) {
 					below[level]++
