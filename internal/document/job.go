@@ -3,6 +3,7 @@ package document
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -98,24 +99,13 @@ type draft struct {
 
 func (d *draft) fields() strict.Fields {
 	j := d.job
-	return strict.Fields{
-		"job_id":                        strict.Text(&j.JobID),
-		"job_type":                      jobType(&j.JobType),
-		"groups":                        strict.Texts(&j.Groups, maxGroups),
-		"description":                   text(&j.Description),
-		"analysis_config":               d.analysisConfig,
-		"analysis_limits":               d.analysisLimits,
-		"data_description":              d.dataDescription,
-		"model_plot_config":             modelPlotConfig(j),
-		"renormalization_window_days":   days(&j.RenormalizationWindowDays, "renormalization_window_days"),
-		"background_persist_interval":   persistInterval(&j.BackgroundPersistInterval),
-		"model_snapshot_retention_days": days(&j.ModelSnapshotRetentionDays, "model_snapshot_retention_days"),
-		"daily_model_snapshot_retention_after_days": days(&j.DailyModelSnapshotRetentionAfterDays, "daily_model_snapshot_retention_after_days"),
-		"results_retention_days":                    days(&j.ResultsRetentionDays, "results_retention_days"),
-		"custom_settings":                           strict.RawObject(&j.CustomSettings, maxSettings),
-		"results_index_name":                        strict.Text(&j.ResultsIndexName),
-		"allow_lazy_open":                           strict.Bool(&j.AllowLazyOpen),
-		"datafeed_config":                           strict.RawObject(&d.datafeed, maxQuery),
+	fields := strict.Fields{
+		"job_id":             strict.Text(&j.JobID),
+		"job_type":           jobType(&j.JobType),
+		"analysis_config":    d.analysisConfig,
+		"data_description":   d.dataDescription,
+		"results_index_name": strict.Text(&j.ResultsIndexName),
+		"datafeed_config":    strict.RawObject(&d.datafeed, maxQuery),
 
 		"job_version":                d.serverOnly("job_version"),
 		"create_time":                d.serverOnly("create_time"),
@@ -126,6 +116,26 @@ func (d *draft) fields() strict.Fields {
 		"model_snapshot_min_version": d.serverOnly("model_snapshot_min_version"),
 		"blocked":                    d.serverOnly("blocked"),
 		"deleting":                   d.serverOnly("deleting"),
+	}
+	maps.Copy(fields, d.changeable())
+	return fields
+}
+
+// changeable are the fields that updates of a job have as well.
+func (d *draft) changeable() strict.Fields {
+	j := d.job
+	return strict.Fields{
+		"groups":                                    strict.Texts(&j.Groups, maxGroups),
+		"description":                               text(&j.Description),
+		"analysis_limits":                           d.analysisLimits,
+		"model_plot_config":                         modelPlotConfig(j),
+		"renormalization_window_days":               days(&j.RenormalizationWindowDays, "renormalization_window_days"),
+		"background_persist_interval":               persistInterval(&j.BackgroundPersistInterval),
+		"model_snapshot_retention_days":             days(&j.ModelSnapshotRetentionDays, "model_snapshot_retention_days"),
+		"daily_model_snapshot_retention_after_days": days(&j.DailyModelSnapshotRetentionAfterDays, "daily_model_snapshot_retention_after_days"),
+		"results_retention_days":                    days(&j.ResultsRetentionDays, "results_retention_days"),
+		"custom_settings":                           strict.RawObject(&j.CustomSettings, maxSettings),
+		"allow_lazy_open":                           strict.Bool(&j.AllowLazyOpen),
 	}
 }
 

@@ -2,6 +2,7 @@ package document
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 
 	"tidemark/wire"
@@ -27,22 +28,12 @@ func ParseUpdate(body []byte) (*Update, error) {
 	u := &Update{draft: draft{job: &wire.Job{}}, given: map[string]bool{}}
 	j := u.draft.job
 	fields := strict.Fields{
-		"groups":                                    strict.Texts(&j.Groups, maxGroups),
-		"description":                               text(&j.Description),
-		"analysis_limits":                           u.draft.analysisLimits,
-		"model_plot_config":                         modelPlotConfig(j),
-		"renormalization_window_days":               days(&j.RenormalizationWindowDays, "renormalization_window_days"),
-		"background_persist_interval":               persistInterval(&j.BackgroundPersistInterval),
-		"model_snapshot_retention_days":             days(&j.ModelSnapshotRetentionDays, "model_snapshot_retention_days"),
-		"daily_model_snapshot_retention_after_days": days(&j.DailyModelSnapshotRetentionAfterDays, "daily_model_snapshot_retention_after_days"),
-		"results_retention_days":                    days(&j.ResultsRetentionDays, "results_retention_days"),
-		"custom_settings":                           strict.RawObject(&j.CustomSettings, maxSettings),
-		"allow_lazy_open":                           strict.Bool(&j.AllowLazyOpen),
-		"model_prune_window":                        givenDuration("model_prune_window", &j.AnalysisConfig.ModelPruneWindow),
-		"categorization_filters":                    strict.Texts(&j.AnalysisConfig.CategorizationFilters, maxCategorizationFilters),
-		"per_partition_categorization":              perPartition(&j.AnalysisConfig.PerPartitionCategorization),
-		"detectors":                                 u.detectors,
+		"model_prune_window":           givenDuration("model_prune_window", &j.AnalysisConfig.ModelPruneWindow),
+		"categorization_filters":       strict.Texts(&j.AnalysisConfig.CategorizationFilters, maxCategorizationFilters),
+		"per_partition_categorization": perPartition(&j.AnalysisConfig.PerPartitionCategorization),
+		"detectors":                    u.detectors,
 	}
+	maps.Copy(fields, u.draft.changeable())
 	for name, read := range fields { // order-free: each entry is wrapped alone
 		fields[name] = func(r *strict.Reader) error {
 			u.given[name] = true

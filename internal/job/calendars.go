@@ -13,7 +13,6 @@ import (
 
 	"tidemark/engine/spec"
 	"tidemark/internal/document"
-	"tidemark/internal/match"
 	"tidemark/internal/store"
 	"tidemark/wire"
 )
@@ -227,17 +226,9 @@ func (m *Manager) chooseCalendars(expr string) ([]*calendar, error) {
 	}
 	m.shared.mu.RLock()
 	defer m.shared.mu.RUnlock()
-	var things []match.Named
-	for _, id := range slices.Sorted(maps.Keys(m.shared.calendars)) {
-		things = append(things, match.Named{ID: id})
-	}
-	ids, err := match.Resolve(expr, things, true)
-	if err != nil {
-		return nil, noCalendar(err.(*match.MissingError).Name)
-	}
-	list := make([]*calendar, len(ids))
-	for i, id := range ids {
-		list[i] = m.shared.calendars[id]
+	list, missing := chosen(m.shared.calendars, expr)
+	if missing != "" {
+		return nil, noCalendar(missing)
 	}
 	return list, nil
 }

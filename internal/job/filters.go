@@ -3,62 +3,19 @@ package job
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/go-json-experiment/json"
 
 	"tidemark/engine/spec"
 	"tidemark/internal/document"
-	"tidemark/internal/match"
 	"tidemark/internal/store"
 	"tidemark/wire"
 )
 
 // filterKind names filters among what jobs share.
 const filterKind = "filter"
-
-// shared is what jobs have in common. A configuration is made of it while mu is
-// held for reading, so that a change that comes later reaches every job.
-type shared struct {
-	mu        sync.RWMutex
-	filters   map[string]*wire.Filter
-	calendars map[string]*calendar
-}
-
-// loadShared reads what jobs share.
-func (m *Manager) loadShared(ctx context.Context) error {
-	rows, err := m.opt.Store.AllShared(ctx)
-	if err != nil {
-		return err
-	}
-	m.shared.mu.Lock()
-	defer m.shared.mu.Unlock()
-	m.shared.filters, m.shared.calendars = map[string]*wire.Filter{}, map[string]*calendar{}
-	for _, row := range rows {
-		var err error
-		switch row.Kind {
-		case filterKind:
-			f := &wire.Filter{}
-			err = json.Unmarshal(row.Doc, f)
-			m.shared.filters[row.ID] = f
-		case modeKind:
-			m.upgrade.Store(true)
-		case settingsKind:
-			err = json.Unmarshal(row.Doc, &m.settings.persistent)
-		case calendarKind:
-			c := &calendar{}
-			err = json.Unmarshal(row.Doc, c)
-			m.shared.calendars[row.ID] = c
-		}
-		if err != nil {
-			return fmt.Errorf("stored %s [%s]: %w", row.Kind, row.ID, err)
-		}
-	}
-	return nil
-}
 
 // items are a filter's, for configurations.
 func (s *shared) items(id string) ([]string, bool) {
@@ -131,17 +88,13 @@ func (m *Manager) Filters(_ context.Context, expr string) ([]wire.Filter, error)
 	}
 	m.shared.mu.RLock()
 	defer m.shared.mu.RUnlock()
-	var things []match.Named
-	for _, id := range slices.Sorted(maps.Keys(m.shared.filters)) {
-		things = append(things, match.Named{ID: id})
+	filters, missing := chosen(m.shared.filters, expr)
+	if missing != "" {
+		return nil, noFilter(missing)
 	}
-	ids, err := match.Resolve(expr, things, true)
-	if err != nil {
-		return nil, noFilter(err.(*match.MissingError).Name)
-	}
-	list := make([]wire.Filter, len(ids))
-	for i, id := range ids {
-		list[i] = *m.shared.filters[id]
+	list := make([]wire.Filter, len(filters))
+	for i, f := range filters {
+		list[i] = *f
 	}
 	return list, nil
 }
