@@ -10,8 +10,8 @@ import (
 // Agreement learns how often the series of a job stand out together by chance.
 // Series of one system are not independent: they share users, releases and what a
 // model that is still learning has not seen yet. Taken as independent, sixty quiet
-// hosts had a bucket of 75 and more every other day, instead of one in a thousand
-// weeks.
+// hosts had a bucket of 75 and more every other day, instead of one in eleven
+// years.
 //
 //	S = -log of the probability of several small ones among independent series
 //	P(S > s) = agreementShare * (1 + d/(n*mean))^(-n)    d = s - threshold >= 0
