@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"tidemark/internal/document"
+	"tidemark/wire"
 )
 
 // Read reads files, and the .json, .yaml and .yml files below folders. "-" is in. A
@@ -193,7 +194,7 @@ func (s *Set) take(v any, name string) error {
 	}
 	o, ok := v.(map[string]any)
 	if !ok {
-		return fmt.Errorf("%v is no configuration", v)
+		return fmt.Errorf("%s is no configuration, which is an object", wire.Clip(fmt.Sprint(v)))
 	}
 	switch {
 	case o["job"] != nil:

@@ -206,7 +206,7 @@ func (f *importFlags) read(cmd *cobra.Command, args []string) (*bundle.Set, erro
 	}
 	u, err := url.Parse(f.source.server)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("--from %q is no URL", f.source.server)}
+		return nil, usageError{fmt.Errorf("--from %q is no URL; give one such as https://host:9200", f.source.server)}
 	}
 	user, key := f.fromUser, f.fromKey
 	if user == "" && key == "" {

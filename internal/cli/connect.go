@@ -55,7 +55,7 @@ const attempts = 4
 func (a *access) client() (*client.Client, error) {
 	u, err := url.Parse(a.server)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("--server %q is no URL", a.server)}
+		return nil, usageError{fmt.Errorf("--server %q is no URL; give one such as http://127.0.0.1:7270", a.server)}
 	}
 	user, key := a.user, a.key
 	if user == "" && key == "" {

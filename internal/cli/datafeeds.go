@@ -85,7 +85,7 @@ func newDatafeedCreate() *cobra.Command {
 		if *query == "" {
 			r.Datafeed.Query = nil
 		} else if !r.Datafeed.Query.IsValid() {
-			return usageError{fmt.Errorf("--query is no valid JSON")}
+			return usageError{fmt.Errorf("--query is no valid JSON: %w", unmarshal([]byte(*query), new(any)))}
 		}
 		if *file != "" {
 			var err error

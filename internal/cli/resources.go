@@ -25,7 +25,7 @@ func readAll(cmd *cobra.Command, path string) (jsontext.Value, error) {
 	defer f.Close()
 	raw, err := io.ReadAll(f)
 	if err == nil && !jsontext.Value(raw).IsValid() {
-		err = fmt.Errorf("%s is no valid JSON", path)
+		err = fmt.Errorf("%s is no valid JSON: %w", path, unmarshal(raw, new(any)))
 	}
 	return raw, err
 }

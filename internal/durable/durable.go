@@ -90,7 +90,7 @@ var ErrInUse = errors.New("it is in use by another process")
 func Lock(dir string) (release func() error, err error) {
 	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("data directory %s cannot be locked: %w", dir, err)
+		return nil, fmt.Errorf("data directory %s cannot be locked: %w; choose one with --data in which this user may make files", dir, err)
 	}
 	if err := lockHandle(f); err != nil {
 		_ = f.Close()
