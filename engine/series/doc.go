@@ -21,7 +21,8 @@
 // tail of its own (rank.go), so that a score means the same frequency in every
 // series. A level that has moved is told from one that strays in shift.go.
 //
-// What is known to happen is taken out before: jobs of single buckets (jobs.go) and
+// Steps of the curves are found between and within their slots (edge.go). What is
+// known to happen is taken out before: jobs of single buckets (jobs.go) and
 // what days of the month add (watch.go, calendar.go).
 //
 // All memories are stated as times and turned into gains by NewParams, with a

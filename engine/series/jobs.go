@@ -118,21 +118,25 @@ func (p *Params) learnJobs(c *Core, s *Season, x Sample, v *Verdict) {
 	if !ok {
 		return
 	}
+	d := c.fromEdge(x.Value+v.job, v)
+	if apart := v.apart + v.job; math.Abs(apart) < math.Abs(d) {
+		d = apart
+	}
 	for i := range js {
 		if j := &js[i]; j.height != 0 && j.slot == slot {
 			if busy && !j.expected(weekday) {
 				return
 			}
-			j.learn(v.apart+v.job, v.sigma, weekday)
+			j.learn(d, v.sigma, weekday)
 			return
 		}
 	}
 	if c.seen < p.quiet || busy {
 		return
 	}
-	z := math.Abs(v.apart) / v.sigma
-	if goesOn := js.goesOn(slot, v.apart); z > jobOutlier || goesOn && z > jobOutlier/2 {
-		js.candidate(slot, weekday, v.apart, goesOn || c.tailA.logTail(z) < jobRare)
+	z := math.Abs(d) / v.sigma
+	if goesOn := js.goesOn(slot, d); z > jobOutlier || goesOn && z > jobOutlier/2 {
+		js.candidate(slot, weekday, d, goesOn || c.tailA.logTail(z) < jobRare)
 	}
 }
 

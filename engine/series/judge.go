@@ -47,7 +47,7 @@ type Verdict struct {
 	surprise              float64 // -log of the tails' probability
 	single, multi         float64 // evidence of the bucket alone, of several
 	faded                 bool    // the long prediction speaks, not the short one
-	expert                int     // whose prediction the short one is
+	expert, longExpert    int     // whose predictions the short one and the long one are
 	home                  bool    // the value came back from where it had strayed
 	zA, zB, zC            float64 // sided
 	window                [len(windowLengths)]float32
@@ -58,6 +58,8 @@ type Verdict struct {
 	countScale            float64
 	growth                float64 // what the number of records adds
 	below, above          float64 // tolerance next to a step of the season
+	dayEdge, weekEdge     edge    // of the curves, near its place
+	readAway              float64 // how far from its curve it was read
 	dayPlace, weekPlace   place
 	dayCurve, weekCurve   float64
 	// What predicts shortly uses these, see change.go.
@@ -132,7 +134,8 @@ func (p *Params) predict(c *Core, s *Season, x Sample, v *Verdict) {
 	if s != nil {
 		p.predictSeason(c, s, x, v)
 		v.expert = best(c, 0, shortExperts)
-		v.long = v.pred[best(c, shortExperts, experts)]
+		v.longExpert = best(c, shortExperts, experts)
+		v.long = v.pred[v.longExpert]
 	} else {
 		v.expert = best(c, 0, expDayLast)
 		v.long = c.slow
@@ -164,23 +167,19 @@ func (p *Params) predictSeason(c *Core, s *Season, x Sample, v *Verdict) {
 	p.extra(s, x.StartMs, v)
 	if p.daySlots > 0 {
 		v.dayPlace = placeAt(at, day, p.daySlotSec, p.span, p.daySlots)
-		v.dayCurve = s.dayAt(v.dayPlace)
+		r := s.readDay(&v.dayPlace)
+		v.dayCurve, v.below, v.above, v.dayEdge = r.value, r.below, r.above, r.edge
 		if h := hourOfDay(at); s.scatter[h] > 0 {
 			v.hourScatter = math.Max(leastHourScatter, float64(s.scatter[h])/scatterLevels)
 			v.hourLong = math.Max(leastHourScatter, float64(s.scatterB[h])/scatterLevels)
 		}
 	}
 	v.weekCurve = v.dayCurve
-	switch {
-	case s.on&seasonCycle != 0:
-		v.weekPlace = s.cycleAt(p, at)
-		v.weekCurve = v.dayCurve + s.weekAt(v.weekPlace)
-		v.below, v.above = s.weekEdge(v.weekPlace)
-	case p.weekSlots > 0:
-		// The week begins on Monday; the epoch was a Thursday.
-		v.weekPlace = placeAt(at+3*day, week, p.weekSlotSec, p.span, p.weekSlots)
-		v.weekCurve = v.dayCurve + s.weekAt(v.weekPlace)
-		v.below, v.above = s.weekEdge(v.weekPlace)
+	if p.weekSlots > 0 || s.on&seasonCycle != 0 {
+		v.weekPlace = p.weekPlace(s, at)
+		r := s.readWeek(&v.weekPlace)
+		v.weekCurve += r.value
+		v.below, v.above, v.weekEdge = v.below+r.below, v.above+r.above, r.edge
 	}
 	v.dayShort, v.weekShort = p.shortCurves(s, at, v)
 	v.weighed, v.tried, v.hasBack = s.alt.mode == altWeighed, s.alt.mode == altTried, s.alt.mode >= altTried
@@ -213,6 +212,7 @@ func best(c *Core, from, to int) int {
 // judge fills in the verdict about the finite value x.
 func (p *Params) judge(c *Core, x float64, v *Verdict) {
 	c.comesHome(x, v)
+	c.followEdge(x, v)
 	v.Typical = v.short
 	zA := beyond(x-v.short, v.below, v.above) / v.sigma
 	// Staying at a new level, or coming back from it, is no second surprise.
@@ -220,7 +220,7 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 	if c.out > 0 {
 		last = 0
 	}
-	if again := (x - last - v.growth) / v.sigma; math.Abs(again) < math.Abs(zA) {
+	if again := (x - last - v.growth) / v.sigma; !v.dayEdge.due && !v.weekEdge.due && math.Abs(again) < math.Abs(zA) {
 		zA = again
 	}
 	eB := x - v.long

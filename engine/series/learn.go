@@ -232,11 +232,12 @@ func (p *Params) learnSeason(c *Core, s *Season, x Sample, v *Verdict, xc, xl, c
 		s.learnDay(v.dayPlace, p.daySlotRows, curve-c.daySlow, random)
 	}
 	if p.weekSlots > 0 && !v.held {
-		memory, rows := uint8(weekMemory), p.weekSlotRows
+		memory, rows, level := uint8(weekMemory), p.weekSlotRows, c.weekSlow
 		if s.on&seasonCycle != 0 {
 			memory, rows = s.cycleMemory(p)
+			level = c.daySlow // Its own level would take part of a young period's curve.
 		}
-		s.learnWeek(v.weekPlace, memory, rows, curve-v.dayCurve-c.daySlow, random)
+		s.learnWeek(v.weekPlace, memory, rows, curve-v.dayCurve-level, random)
 	}
 	c.dayLast, c.weekLast = x.Value-v.dayShort, x.Value-v.weekShort
 	g := math.Max(p.gainOffset, 1/(c.seen+1))

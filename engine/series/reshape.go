@@ -37,7 +37,7 @@ func (p *Params) reshapeDay(s *Season, factor, lead, moved float64) {
 	old := *s
 	for i := range p.daySlots {
 		from := placeAt((float64(i)+0.5)*p.daySlotSec+lead, day, p.daySlotSec, p.span, p.daySlots)
-		s.put(&s.day[i], factor*old.dayAt(from)-moved, nearest)
+		s.put(&s.day[i], factor*old.dayAt(from)-moved, halfway)
 		s.setDayVisits(i, uint8(num.Clamp(float64(old.dayVisits(from.inside))/(factor*factor), 1, keptVisits)))
 	}
 	hours := int(math.Round(lead / hour))
@@ -62,7 +62,7 @@ func (p *Params) reshapeHeard(s *Season, g *Change, factor, level float64) {
 		}
 		heard := float64(g.before.unit)*float64(g.before.day[i]) + float64(g.blend.heard[i]) + level
 		now := float64(s.unit) * float64(s.day[i])
-		s.put(&s.day[i], now+p.believe(g, i, factor)*(heard-now), nearest)
+		s.put(&s.day[i], now+p.believe(g, i, factor)*(heard-now), halfway)
 		s.setDayVisits(i, s.dayVisits(i)+1)
 	}
 }
@@ -78,7 +78,7 @@ func (p *Params) reshapeWeek(s *Season, factor, lead float64) {
 	for i := range slots {
 		from := placeAt((float64(i)+0.5)*seconds+lead, period, seconds, p.span, slots)
 		a, b := float64(old.unit)*float64(old.week[from.lower]), float64(old.unit)*float64(old.week[from.upper])
-		s.put(&s.week[i], factor*(a+from.share*(b-a)), nearest)
+		s.put(&s.week[i], factor*(a+from.share*(b-a)), halfway)
 		s.setWeekVisits(i, old.weekVisits(from.inside))
 	}
 }

@@ -124,7 +124,7 @@ func (p *Params) settleWeek(c *Core, s *Season, h *Hunt, t *history) {
 	for i := range p.weekSlots {
 		// The week begins on Monday; the epoch was a Thursday.
 		x, times := rest.fold((float64(i)+0.5)*p.weekSlotSec-3*day, week)
-		s.put(&s.week[i], x, nearest)
+		s.put(&s.week[i], x, halfway)
 		s.setWeekVisits(i, uint8(min(times, weekMemory)))
 	}
 	p.begin(c, s, s.weekAt(placeAt(p.at(c.lastMs)+3*day, week, p.weekSlotSec, p.span, p.weekSlots)))
@@ -166,7 +166,7 @@ func (p *Params) settleCycle(c *Core, s *Season, h *Hunt, t *history) {
 			sin, cos := math.Sincos(known.list[k] * place)
 			x += float64(b[2+2*k]*cos) + float64(b[3+2*k]*sin)
 		}
-		s.put(&s.week[i], t.scale*x, nearest)
+		s.put(&s.week[i], t.scale*x, halfway)
 		s.setWeekVisits(i, times)
 	}
 	p.begin(c, s, s.weekAt(s.cycleAt(p, p.at(c.lastMs))))

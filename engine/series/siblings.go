@@ -116,12 +116,12 @@ func (p *Params) Adopt(c *Core, s *Season, h *Hunt, b *Siblings) bool {
 	s.chooseUnit(c.lasting + scaleFloor(c.meanAbs))
 	for i := range p.daySlots {
 		s.setDayVisits(i, siblingDays)
-		s.put(&s.day[i], factor*b.day[i], nearest)
+		s.put(&s.day[i], factor*b.day[i], halfway)
 	}
 	for i := range p.weekSlots {
 		s.setWeekVisits(i, siblingWeeks)
 		// A slot is believed by its visits.
-		s.put(&s.week[i], factor*b.week[i]*(siblingWeeks+1)/siblingWeeks, nearest)
+		s.put(&s.week[i], factor*b.week[i]*(siblingWeeks+1)/siblingWeeks, halfway)
 	}
 	now := factor * b.at(p, p.at(c.lastMs))
 	c.daySlow, c.weekSlow = level, level
