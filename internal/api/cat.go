@@ -261,11 +261,7 @@ var jobColumns = []column{
 }
 
 func catJobs(q *request) error {
-	allow, err := q.either("allow_no_match", "allow_no_jobs", true)
-	if err != nil {
-		return err
-	}
-	list, err := q.h.opt.Jobs.Stats(q.Context(), q.id(), allow)
+	list, err := q.statsOfJobs()
 	if err != nil {
 		return err
 	}
@@ -330,11 +326,7 @@ var feedColumns = []column{
 }
 
 func catFeeds(q *request) error {
-	allow, err := q.either("allow_no_match", "allow_no_datafeeds", true)
-	if err != nil {
-		return err
-	}
-	list, err := q.h.opt.Feeds.Stats(q.values["datafeed_id"], allow)
+	list, err := q.statsOfFeeds()
 	if err != nil {
 		return err
 	}

@@ -90,12 +90,17 @@ func getDatafeeds(q *request) error {
 	return nil
 }
 
-func datafeedStats(q *request) error {
+// statsOfFeeds are those of the datafeeds that the address chooses.
+func (q *request) statsOfFeeds() ([]wire.DatafeedStats, error) {
 	allow, err := q.either("allow_no_match", "allow_no_datafeeds", true)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	list, err := q.h.opt.Feeds.Stats(q.values["datafeed_id"], allow)
+	return q.h.opt.Feeds.Stats(q.values["datafeed_id"], allow)
+}
+
+func datafeedStats(q *request) error {
+	list, err := q.statsOfFeeds()
 	if err != nil {
 		return err
 	}

@@ -210,12 +210,17 @@ func withoutGenerated(j *wire.Job) *wire.Job {
 	return &bare
 }
 
-func jobStats(q *request) error {
+// statsOfJobs are those of the jobs that the address chooses.
+func (q *request) statsOfJobs() ([]*wire.JobStats, error) {
 	allow, err := q.either("allow_no_match", "allow_no_jobs", true)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	list, err := q.h.opt.Jobs.Stats(q.Context(), q.id(), allow)
+	return q.h.opt.Jobs.Stats(q.Context(), q.id(), allow)
+}
+
+func jobStats(q *request) error {
+	list, err := q.statsOfJobs()
 	if err != nil {
 		return err
 	}
