@@ -20,7 +20,7 @@ import (
 // (kind, length, bytes, CRC32C). docs/format/snapshot.md has the details.
 const (
 	magic           = "TIDESNAP"
-	snapshotVersion = 20
+	snapshotVersion = 21
 )
 
 // Errors of Restore, to be told apart with errors.Is.

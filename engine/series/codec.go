@@ -185,7 +185,8 @@ func (k *coder) core(c *Core) {
 		k.f32(x)
 	}
 	k.rank(&c.rank)
-	k.i16(&c.shortRun)
+	k.i8(&c.shortRun)
+	k.u8(&c.heard)
 	k.i16(&c.longRun)
 	k.u8(&c.stray.long)
 	k.u32(&c.zeroRun)

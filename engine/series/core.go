@@ -60,8 +60,11 @@ type Core struct {
 	chance       chance
 	rank         rankTail
 
-	shortRun, longRun int16  // length of the run of one-sided outliers; the sign is its side
-	zeroRun           uint32 // zeros since the last other value
+	// heard is the strongest evidence of what lasts that was told, in heardSteps.
+	heard    uint8
+	shortRun int8 // length of the run of one-sided outliers; the sign is its side
+	longRun  int16
+	zeroRun  uint32 // zeros since the last other value
 }
 
 // Init makes c the state of a series that has seen nothing.

@@ -154,8 +154,8 @@ func (p *Params) learnFirst(c *Core, x float64, startMs int64) {
 
 // clip limits e to clipAt scales, doubled for every perRun-th outlier in a row
 // on the same side.
-func clip(e, scale float64, run *int16, perRun float64) float64 {
-	side := int16(1)
+func clip[T int8 | int16](e, scale float64, run *T, perRun float64) float64 {
+	side := T(1)
 	if e < 0 {
 		side = -1
 	}
@@ -186,13 +186,18 @@ func (p *Params) learnTails(c *Core, v *Verdict) {
 // learnTold follows for how long something that lasts was evident.
 func (p *Params) learnTold(c *Core, v *Verdict) {
 	if math.Abs(float64(c.longRun)) >= knownRun {
-		c.told = max(c.told, knownRun)
+		c.told, c.heard = max(c.told, knownRun), math.MaxUint8
 	}
-	if v.Evidence >= loud && (v.multi > v.single || v.faded) {
-		c.told = min(c.told+1, maxTold)
-	} else {
+	if v.Evidence < loud || v.multi <= v.single && !v.faded {
 		c.told = float32(num.Toward(float64(c.told), p.gainTold, 0))
+		return
 	}
+	most := uint8(num.Clamp(math.Ceil(v.whole*heardSteps), 0, math.MaxUint8))
+	if c.told >= 1 {
+		most = max(most, c.heard)
+	}
+	c.heard = most
+	c.told = min(c.told+1, maxTold)
 }
 
 // learnRanges widens each range to the feature and lets it shrink slowly from

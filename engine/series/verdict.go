@@ -49,7 +49,7 @@ func length(c *Core, v *Verdict) int {
 	for _, x := range [...]struct {
 		run int16
 		z   float64
-	}{{c.shortRun, v.zA}, {c.longRun, v.zB}} {
+	}{{int16(c.shortRun), v.zA}, {c.longRun, v.zB}} {
 		switch {
 		case math.Abs(x.z) <= clipAt:
 		case float64(x.run)*x.z > 0:

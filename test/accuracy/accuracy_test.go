@@ -32,6 +32,18 @@ func TestPower(t *testing.T) {
 	}
 }
 
+// TestPowerGuard: what lasts and grows is told, not only its first signs.
+func TestPowerGuard(t *testing.T) {
+	for _, trouble := range Troubles {
+		switch trouble.Name {
+		case "peak missing for a day", "ramp of 10 sigma over a day", "2 sigma higher for a day":
+			if p := TryTrouble(trouble, 20); p.Record < 0.8 || p.Records > 8 {
+				t.Errorf("%s: %v", trouble.Name, p)
+			}
+		}
+	}
+}
+
 // TestMild measures how a mild rise is found at one false alert a month.
 func TestMild(t *testing.T) {
 	if *trials == 0 {
