@@ -76,6 +76,7 @@ func (p *Params) Learn(c *Core, s *Season, x Sample, v *Verdict) {
 
 	p.learnErrors(c, v, xc, xl)
 	if s != nil {
+		p.untriedWeek(c, s, v)
 		p.learnExtra(c, s, x, v)
 		p.learnSeason(c, s, x, v, xc, xl, curve)
 	}
@@ -137,6 +138,16 @@ func (p *Params) learnLevels(c *Core, xc, xl float64) {
 	c.slow = num.Toward(c.slow, c.gainAt(p.slowMemory), xl)
 	c.slower = num.Toward(c.slower, c.gainAt(p.slowerMemory), xl)
 	c.meanAbs = num.Toward(c.meanAbs, c.gainAt(p.meanAbsMemory), math.Abs(xc))
+}
+
+// untriedWeek keeps the long prediction of the week from being believed for what it
+// did not do: where the week has no curve yet it says what the day does, and is at
+// most as good. What the first days leave in the curve, before the day is known,
+// would be believed a week later otherwise.
+func (p *Params) untriedWeek(c *Core, s *Season, v *Verdict) {
+	if p.daySlots > 0 && s.weekVisits(v.weekPlace.inside) == 0 {
+		c.err[expWeekSlow] = math.Max(c.err[expWeekSlow], c.err[expDaySlow])
+	}
 }
 
 func (p *Params) learnFirst(c *Core, x float64, startMs int64) {

@@ -203,6 +203,26 @@ func TestNullStreams(t *testing.T) {
 	}
 }
 
+// TestSecondWeek: what the first day leaves in the curve of the week, before the day is
+// known, is not believed when the week comes round.
+func TestSecondWeek(t *testing.T) {
+	for _, spanMs := range []int64{300_000, 900_000, 3_600_000} {
+		told, days := 0, int(86_400_000/spanMs)
+		for seed := range uint64(10) {
+			r, rng := newRun("mean", spanMs), noise(seed)
+			for i := range 10 * days {
+				v := r.next(100 + 40*math.Sin(r.daily()) + 2.3*rng.NormFloat64())
+				if i >= 7*days && v.Score >= 10 {
+					told++
+				}
+			}
+		}
+		if told > 10*3*days*3/200 {
+			t.Errorf("buckets of %d s: %d scores of 10 and more in thirty days of nothing", spanMs/1000, told)
+		}
+	}
+}
+
 // TestDailySeason: after two days the daily curve is expected, and a missing
 // peak is seen.
 func TestDailySeason(t *testing.T) {
