@@ -5,8 +5,8 @@
 // with a heavy tail, so that
 //
 //	P(farther than r | cluster) = (1 + r/(2*mean))^-3          mean distance = mean
-//	P(point) = sum over clusters of share * P(farther than its distance), and a
-//	           small part for places never seen
+//	P(point) = sum over clusters of share * P(farther than its distance)
+//	           + (1 + events)^-1.5 / 2, for places never seen
 //
 // A place is as probable as its best clusters make it: the probability is that of
 // an event at least as far from everything usual.
@@ -37,6 +37,8 @@ const (
 	ageing = 2000
 	// readyWeight events must have been seen before a place can be unusual.
 	readyWeight = 20
+	// newPower is the power of the events seen by which new places become improbable.
+	newPower = 1.5
 	// cutScales bounds one distance in the mean, so that a stray point does not
 	// widen a cluster.
 	cutScales = 4
@@ -123,8 +125,10 @@ func (m *Model) Judge(p Point) Verdict {
 	for i := range m.clusters[:m.used] {
 		total += m.clusters[i].weight
 	}
-	// Half an event may have been anywhere.
-	sum := 0.0
+	// Half an event may have been anywhere. What was not seen yet counts for less the
+	// longer nothing else was: with the seen events alone every new place would be
+	// certain trouble on the first day, with 1/n none would be after months.
+	sum := 0.5 * total / math.Pow(1+m.seen, newPower)
 	v.Distance = math.Inf(1)
 	for i := range m.clusters[:m.used] {
 		c := &m.clusters[i]

@@ -61,6 +61,23 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+// TestNewPlace: on the first day a second place is no surprise, after weeks with one
+// it is.
+func TestNewPlace(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 3))
+	var m Model
+	m.Init()
+	for _, c := range []struct {
+		events      int
+		least, most float64
+	}{{30, 0.002, 0.1}, {500, 1e-5, 1e-3}, {5000, 0, 1e-5}} {
+		around(&m, rng, Point{52.5, 13.4}, c.events-int(m.seen))
+		if p := math.Exp(m.Judge(Point{35.7, 139.7}).LogProb); p < c.least || p > c.most {
+			t.Errorf("after %d events a new place has probability %v", c.events, p)
+		}
+	}
+}
+
 // TestStray: one visit far away changes little, several make a place.
 func TestStray(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 2))
