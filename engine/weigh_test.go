@@ -145,3 +145,23 @@ func TestAllTogether(t *testing.T) {
 		t.Errorf("the bucket scores %.1f, its highest record %.1f", last.Score, top)
 	}
 }
+
+// TestExpectedIsNoRecord: that a host is gone is told; that it still is, once that is
+// what is expected, is no record, however new.
+func TestExpectedIsNoRecord(t *testing.T) {
+	w := newWorld(t, det("low_count", "", "host", ""))
+	w.hours(24*6, func(int) []row { return []row{{"host": "a"}, {"host": "b"}} })
+	w.hours(48, func(int) []row { return []row{{"host": "a"}} })
+	told := 0
+	for h, list := range w.records {
+		for _, r := range list {
+			told++
+			if r.Actual == r.Typical {
+				t.Errorf("hour %d: a record of %v where %v is typical, p %v, novelty %.0f", h, r.Actual, r.Typical, math.Exp(r.LogProb), r.NoveltyScore)
+			}
+		}
+	}
+	if told == 0 {
+		t.Error("nothing was told")
+	}
+}

@@ -41,6 +41,9 @@ type Verdict struct {
 	First bool
 	// Ready: enough was seen to report anything.
 	Ready bool
+	// expected: the value is what is typical, or beyond it on the side that the
+	// function does not look at.
+	expected bool
 
 	// What Learn needs and Judge already computed.
 	raw                   float64 // ranking evidence before its own tail
@@ -110,6 +113,7 @@ func (p *Params) Judge(c *Core, s *Season, x Sample) Verdict {
 	if math.IsNaN(actual) {
 		v.Actual = v.Typical
 	}
+	v.expected = v.Actual == v.Typical || p.side == spec.High && v.Actual < v.Typical || p.side == spec.Low && v.Actual > v.Typical
 	return v
 }
 

@@ -59,9 +59,9 @@ func (p *Params) SilenceDue(c *Core, s *Season, fromMs int64) (buckets int64, ok
 const Forever = math.MaxInt64
 
 // Reportable reports whether the verdict is worth an anomaly record: rarer than
-// one bucket in a hundred, or clearly novel.
+// one bucket in a hundred, or clearly novel and not just what was expected.
 func (v *Verdict) Reportable() bool {
-	return v.Ready && (v.Evidence >= reportableEvidence || v.NoveltyScore >= reportableNovelty)
+	return v.Ready && (v.Evidence >= reportableEvidence || v.NoveltyScore >= reportableNovelty && !v.expected)
 }
 
 const (
