@@ -176,6 +176,9 @@ func (e *Engine) record(f *finding) result.Record {
 		if d.ByField != "" {
 			cause.By, cause.HasBy = string(e.names.Value(c.by)), true
 		}
+		if len(c.places) == 2 {
+			cause.ActualPlace, cause.TypicalPlace = result.Place(c.places[0]), result.Place(c.places[1])
+		}
 		r.Causes = append(r.Causes, cause)
 	}
 	r.Influencers = e.recordInfluencers(f.blames)

@@ -117,3 +117,20 @@ func TestPopulationOfMeans(t *testing.T) {
 		t.Errorf("the record is %+v", r)
 	}
 }
+
+// TestPopulationOfPlaces: the causes of a record about places are places.
+func TestPopulationOfPlaces(t *testing.T) {
+	w := newWorld(t, det("lat_long", "at", "", "user"))
+	home := func(int) (rows []row) {
+		for u := range 8 {
+			rows = append(rows, row{"user": fmt.Sprint("u", u), "at": fmt.Sprintf("%.3f,13.4", 52.5+0.01*w.rng.NormFloat64())})
+		}
+		return rows
+	}
+	w.hours(24*10, home)
+	w.hours(1, func(h int) []row { return append(home(h), row{"user": "u3", "at": "35.7,139.7"}) })
+	r := w.found(24*10, 50)
+	if !r.HasPlace || len(r.Causes) != 1 || r.Causes[0].ActualPlace != r.ActualPlace || r.Causes[0].TypicalPlace != r.TypicalPlace || r.ActualPlace.Lon != 139.7 {
+		t.Errorf("the record is %+v", r)
+	}
+}

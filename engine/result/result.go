@@ -67,6 +67,9 @@ type Cause struct {
 	By              string
 	HasBy           bool
 	Typical, Actual float64
+	// ActualPlace and TypicalPlace take the place of Typical and Actual where the
+	// record has places.
+	ActualPlace, TypicalPlace Place
 }
 
 // RecordInfluencer lists the values of one influencer field that share the

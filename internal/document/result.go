@@ -134,13 +134,7 @@ func (w *where) record(job *wire.Job, r *result.Record) RecordDoc {
 	o.split("partition", x.PartitionFieldName, r.Partition, r.HasPartition)
 	o.text("function", x.Function)
 	o.text("function_description", describeFunction(x.Function))
-	if r.HasPlace {
-		o.numbers("typical", r.TypicalPlace.Lat, r.TypicalPlace.Lon)
-		o.numbers("actual", r.ActualPlace.Lat, r.ActualPlace.Lon)
-	} else {
-		o.number("typical", r.Typical)
-		o.number("actual", r.Actual)
-	}
+	o.values(r.HasPlace, r.TypicalPlace, r.ActualPlace, r.Typical, r.Actual)
 	o.optional("field_name", x.FieldName)
 	o.split("over", x.OverFieldName, r.Over, r.HasOver)
 	o.causes(&x, r)
@@ -181,13 +175,23 @@ func (o *object) causes(x *wire.Detector, r *result.Record) {
 		o.split("partition", x.PartitionFieldName, r.Partition, r.HasPartition)
 		o.text("function", x.Function)
 		o.text("function_description", describeFunction(x.Function))
-		o.number("typical", c.Typical)
-		o.number("actual", c.Actual)
+		o.values(r.HasPlace, c.TypicalPlace, c.ActualPlace, c.Typical, c.Actual)
 		o.optional("field_name", x.FieldName)
 		o.split("over", x.OverFieldName, r.Over, r.HasOver)
 		o.b = append(o.b, '}')
 	}
 	o.b = append(o.b, ']')
+}
+
+// values writes what was expected and what came, places or numbers.
+func (o *object) values(places bool, typicalPlace, actualPlace result.Place, typical, actual float64) {
+	if places {
+		o.numbers("typical", typicalPlace.Lat, typicalPlace.Lon)
+		o.numbers("actual", actualPlace.Lat, actualPlace.Lon)
+		return
+	}
+	o.number("typical", typical)
+	o.number("actual", actual)
 }
 
 // places writes where something happened and where it usually does.
@@ -238,7 +242,8 @@ func (o *object) explanation(r *result.Record) {
 	}
 	o.integer("single_bucket_impact", int64(e.SingleBucketImpact))
 	o.integer("multi_bucket_impact", int64(e.MultiBucketImpact))
-	if !math.IsNaN(e.LowerBound) && !math.IsNaN(e.UpperBound) && !math.IsNaN(r.Typical) {
+	// Places, times and what is rare have no bounds: theirs enclose nothing.
+	if e.LowerBound < e.UpperBound && !math.IsNaN(r.Typical) {
 		o.float("lower_confidence_bound", e.LowerBound)
 		o.float("typical_value", r.Typical)
 		o.float("upper_confidence_bound", e.UpperBound)
