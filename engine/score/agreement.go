@@ -23,7 +23,7 @@ import (
 // is. The law only ever lowers evidence. One event has one vote, and an incident is cut
 // so that it is no law.
 // Cost: a logarithm a bucket. Memory: five numbers a job. Source: Aitchison and
-// Dunsmore, Statistical Prediction Analysis (1975), chapter 2; docs/design/0023.
+// Dunsmore, Statistical Prediction Analysis (1975), chapter 2; docs/design/0026.
 type Agreement struct {
 	threshold, mean, excesses, crowd, seen float64
 }
