@@ -99,7 +99,7 @@ func (p *Params) LearnArrival(a *Arrival, x Sample, soFar *[Checkpoints]float32,
 	toward := func(at *float32, v float64) { *at = float32(num.Toward(float64(*at), g, v)) }
 	toward(&a.square, t*t)
 	toward(&a.final, x.Value/scale*t)
-	square := math.Max(float64(a.square), leastSquare)
+	square := max(float64(a.square), leastSquare)
 	u := num.Clamp(x.Value/scale-float64(a.final)/square*t, -mostRatio, mostRatio)
 	toward(&a.spread, u*u)
 	for q := range Checkpoints {
@@ -141,13 +141,13 @@ func (a *Arrival) outlook(soFar, share, typical, scale float64) (low, high float
 		if after.share-before.share > batchShare {
 			low, high = before.outlook(a, soFar, typical, scale)
 			low2, high2 := after.outlook(a, soFar, typical, scale)
-			low, high = math.Min(low, low2), math.Max(high, high2)
+			low, high = min(low, low2), max(high, high2)
 		} else {
 			low, high = before.toward(after, at-float64(q)).outlook(a, soFar, typical, scale)
 		}
 	}
 	if a.signed == 0 {
-		low, high = math.Max(low, soFar), math.Max(high, soFar)
+		low, high = max(low, soFar), max(high, soFar)
 	}
 	return low, high
 }
@@ -160,7 +160,7 @@ func (a *Arrival) checkpoint(q int) checkpoint {
 	if q == 0 {
 		return checkpoint{}
 	}
-	square := math.Max(float64(a.square), leastSquare)
+	square := max(float64(a.square), leastSquare)
 	return checkpoint{float64(a.share[q-1]) / square, float64(a.scatter[q-1]), float64(a.shared[q-1])}
 }
 
@@ -169,7 +169,7 @@ func (k checkpoint) toward(next checkpoint, part float64) checkpoint {
 }
 
 func (k checkpoint) outlook(a *Arrival, soFar, typical, scale float64) (low, high float64) {
-	square := math.Max(float64(a.square), leastSquare)
+	square := max(float64(a.square), leastSquare)
 	final := float64(a.final) / square * typical
 	w := (soFar - k.share*typical) / scale
 	bound := withinScatter * math.Sqrt(k.scatter)
@@ -181,7 +181,7 @@ func (k checkpoint) outlook(a *Arrival, soFar, typical, scale float64) (low, hig
 		variance -= slope * k.shared
 	}
 	final += scale * (slope*within + w - within)
-	reach := doubt * scale * math.Sqrt(math.Max(0, variance))
+	reach := doubt * scale * math.Sqrt(max(0, variance))
 	return final - reach, final + reach
 }
 

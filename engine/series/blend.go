@@ -105,7 +105,7 @@ func (p *Params) recall(g *Change, at float64, guess, factor *[readings]float64)
 // changed by a factor.
 func (p *Params) believe(g *Change, slot int, factor float64) float64 {
 	n := float64(g.blend.times[slot]) * factor * factor
-	return n / math.Max(1, n+float64(g.before.dayVisits(slot))*p.daySlotRows)
+	return n / max(1, n+float64(g.before.dayVisits(slot))*p.daySlotRows)
 }
 
 // hear remembers by how much, in units of the series, a value deviates from what was.
@@ -138,10 +138,10 @@ func (b *blend) learn(r float64, guess *[readings]float64, scale float64) {
 		e := r - x/scale
 		loss := float64(b.loss[i])*(1-1.0/lossMemory) + (lossTail+1)*math.Log1p(e*e/lossTail)
 		b.loss[i] = float32(loss)
-		least = math.Min(least, loss)
+		least = min(least, loss)
 	}
 	for i := range b.loss {
-		b.loss[i] = float32(math.Min(float64(b.loss[i]), least+lossLag))
+		b.loss[i] = float32(min(float64(b.loss[i]), least+lossLag))
 	}
 	const keep = 1 - 1.0/driftMemory
 	b.aa = keep * (b.aa + 2*b.a + b.n)
@@ -178,7 +178,7 @@ func (g *Change) comeHome() {
 func (b *blend) shares(inflation float64) (share [readings]float64) {
 	least, sum := float64(b.loss[0]), 0.0
 	for _, x := range b.loss {
-		least = math.Min(least, float64(x))
+		least = min(least, float64(x))
 	}
 	for i, x := range b.loss {
 		share[i] = math.Exp((least - float64(x)) / (2 * inflation))

@@ -163,13 +163,13 @@ func (p *Params) JudgeBond(b *Bond, i uint32, y float64, v *Verdict) {
 		side = 1
 	}
 	logP := AnyOf(b.tails[side].logTail(d), 2)
-	given := math.Min(-logP/math.Ln10, 2*math.Log2(1+d/3))
+	given := min(-logP/math.Ln10, 2*math.Log2(1+d/3))
 	own := v.LogProb
-	v.LogProb = math.Min((own+logP)/2, bondWeight*logP)
+	v.LogProb = min((own+logP)/2, bondWeight*logP)
 	if v.Ready {
-		v.Evidence = math.Max((v.Evidence+given)/2, bondWeight*given)
+		v.Evidence = max((v.Evidence+given)/2, bondWeight*given)
 		if v.LogProb > likely {
-			v.Evidence = math.Min(v.Evidence, 1)
+			v.Evidence = min(v.Evidence, 1)
 		}
 		v.Score = Score(v.Evidence)
 	}

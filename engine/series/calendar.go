@@ -96,7 +96,7 @@ func (p *Params) extraDay(s *Season, startMs int64, v *Verdict) {
 	v.due = float64(d.unit) * float64(d.levels[p.dayPart(startMs, d.day)])
 	v.doubt = d.doubt != 0
 	v.job += v.due
-	v.slack = math.Max(v.slack, float64(d.slack)*math.Abs(v.due))
+	v.slack = max(v.slack, float64(d.slack)*math.Abs(v.due))
 }
 
 // dayPart is the hour of the local day in which a bucket begins, or, if buckets are
@@ -205,7 +205,7 @@ func (e *effect) learn(day int32, heights *[dayHours]float64) bool {
 func (e *effect) came(day int32, on uint8, share float64, heights *[dayHours]float64) {
 	e.families, e.day, e.missed = on, day, 0
 	e.hits = max(e.hits, e.hits+1)
-	g := 1 / math.Min(float64(e.hits)-2, effectMemory)
+	g := 1 / min(float64(e.hits)-2, effectMemory)
 	e.spread = float32(num.Toward(float64(e.spread), g, math.Abs(share-1)))
 	for i, x := range heights {
 		if x == x {
@@ -231,10 +231,10 @@ func (m *Calendar) found(s *Season, heights *[dayHours]float64, scale float64) {
 		}
 		if math.Abs(near/n) >= small {
 			e.height[i] = float32(x)
-			most = math.Max(most, math.Abs(x))
+			most = max(most, math.Abs(x))
 		}
 	}
-	if most < math.Max(leastHeight*scale, echoShare*m.largest()) {
+	if most < max(leastHeight*scale, echoShare*m.largest()) {
 		return
 	}
 	at := 0
@@ -251,7 +251,7 @@ func (m *Calendar) found(s *Season, heights *[dayHours]float64, scale float64) {
 func (m *Calendar) largest() (most float64) {
 	for i := range m.effects {
 		for _, h := range m.effects[i].height {
-			most = math.Max(most, math.Abs(float64(h)))
+			most = max(most, math.Abs(float64(h)))
 		}
 	}
 	return most
@@ -277,7 +277,7 @@ func (m *Calendar) next(from int32) (d due) {
 func (e *effect) due(day int32) due {
 	most := 0.0
 	for _, h := range e.height {
-		most = math.Max(most, math.Abs(float64(h)))
+		most = max(most, math.Abs(float64(h)))
 	}
 	d := due{day: day, unit: float32(most / mostLevel)}
 	if e.on(day) != e.families {
@@ -286,7 +286,7 @@ func (e *effect) due(day int32) due {
 	if d.unit == 0 {
 		return due{}
 	}
-	d.slack = float32(math.Max(effectSpread*float64(e.spread), youngSlack/(float64(e.hits)-2)))
+	d.slack = float32(max(effectSpread*float64(e.spread), youngSlack/(float64(e.hits)-2)))
 	for i, h := range e.height {
 		d.levels[i] = int16(math.Round(float64(h) / float64(d.unit)))
 	}

@@ -69,9 +69,9 @@ func (t *chance) learn(s, crowdGain, seen float64) {
 		crowd++
 		y := min(s-u, cutChance*mean)
 		mean = num.Toward(mean, vote*num.Gain(float64(t.excesses)+priorChances, chanceMemory), y)
-		t.mean = float32(math.Max(mean, leastChanceMean))
-		t.excesses = float32(math.Min(float64(t.excesses)+vote, chanceMemory))
+		t.mean = float32(max(mean, leastChanceMean))
+		t.excesses = float32(min(float64(t.excesses)+vote, chanceMemory))
 	}
 	t.crowd = float32(crowd)
-	t.threshold = float32(num.Clamp(u+2*mean*step*math.Max(0.005, 1/(seen+50)), leastChance, mostChance))
+	t.threshold = float32(num.Clamp(u+2*mean*step*max(0.005, 1/(seen+50)), leastChance, mostChance))
 }

@@ -122,7 +122,7 @@ func (p *Params) WantsChange(c *Core, s *Season) bool {
 
 // believed reports whether a curve explains the series.
 func (p *Params) believed(c *Core) bool {
-	return math.Min(c.err[expDaySlow], c.err[expWeekSlow]) < curveShare*c.err[expSlow]
+	return min(c.err[expDaySlow], c.err[expWeekSlow]) < curveShare*c.err[expSlow]
 }
 
 // InitChange makes g that of a series in trouble.
@@ -134,7 +134,7 @@ func (p *Params) InitChange(c *Core, s *Season, g *Change) {
 	}
 	g.keepLevels(c)
 	for _, y := range s.day[:max(1, p.daySlots)] {
-		g.mean += float64(s.unit) * float64(y) / math.Max(1, float64(p.daySlots))
+		g.mean += float64(s.unit) * float64(y) / max(1, float64(p.daySlots))
 	}
 }
 
@@ -173,7 +173,7 @@ func (p *Params) weekPlace(s *Season, at float64) place {
 
 // lagStep is the distance of two offsets that are weighed, in seconds.
 func (p *Params) lagStep(s *Season) float64 {
-	return math.Max(p.lagPeriod(s)/changeLags, p.span)
+	return max(p.lagPeriod(s)/changeLags, p.span)
 }
 
 func (p *Params) lagPeriod(s *Season) float64 {
@@ -224,7 +224,7 @@ func (p *Params) LearnChange(c *Core, s *Season, g *Change, x Sample, v *Verdict
 
 // weigh adds a value to the sums of all readings.
 func (p *Params) weigh(c *Core, s *Season, g *Change, value, at, scale float64) {
-	keep := 1 - 1/math.Max(changeLags, p.bucketsADay)
+	keep := 1 - 1/max(changeLags, p.bucketsADay)
 	weekly := g.weekly != 0
 	k := p.curveAt(&g.before, at, weekly)
 	r := num.Clamp((value-g.level-k)/scale, -mostExcess, mostExcess)
@@ -245,13 +245,13 @@ func (p *Params) weigh(c *Core, s *Season, g *Change, value, at, scale float64) 
 	step := p.lagStep(s)
 	for i := range g.lag {
 		e := (value - g.level - p.curveAt(&g.before, at+step*lagOf(i), weekly)) / scale
-		g.lag[i] = float32(float64(g.lag[i])*keep + math.Min(e*e, mostExcess*mostExcess))
+		g.lag[i] = float32(float64(g.lag[i])*keep + min(e*e, mostExcess*mostExcess))
 	}
-	gain := 1 / math.Min(g.seen, recentTrouble)
+	gain := 1 / min(g.seen, recentTrouble)
 	g.old += gain * (r*r - g.old)
 	if s.alt.mode >= altTried {
 		e := (value - p.other(s, at)) / scale
-		g.other += gain * (math.Min(e*e, mostExcess*mostExcess) - g.other)
+		g.other += gain * (min(e*e, mostExcess*mostExcess) - g.other)
 	}
 }
 
@@ -297,7 +297,7 @@ func (p *Params) best(c *Core, s *Season, g *Change) (h reading, ok bool) {
 	square, off := g.trough(least)
 	consider(reading{factor: 1, lead: (lagOf(least) + off) * p.lagStep(s), gain: (g.rr-square)/inflation - lagCost})
 	left := g.rr - h.gain*inflation
-	return h, h.gain >= tryGain && h.gain >= level/inflation+tryLead && left <= math.Max(tryFit*math.Max(1, h.factor)*g.seen, tryPart*g.rr)
+	return h, h.gain >= tryGain && h.gain >= level/inflation+tryLead && left <= max(tryFit*max(1, h.factor)*g.seen, tryPart*g.rr)
 }
 
 // leastLag is the offset that fits best.
@@ -321,14 +321,14 @@ func (g *Change) trough(i int) (square, off float64) {
 		return b, 0
 	}
 	off = (a - d) / (2 * bend)
-	return math.Max(0, b-(a-d)*off/4), off
+	return max(0, b-(a-d)*off/4), off
 }
 
 // inflation is by how much more the means of twelve buckets scatter than those of
 // independent ones, at least 1.
 func (p *Params) inflation(c *Core) float64 {
 	g := p.gainWindow[1]
-	return math.Max(1, float64(c.windows.square[1])*(2-g)/g)
+	return max(1, float64(c.windows.square[1])*(2-g)/g)
 }
 
 // try lets what predicts shortly use the changed curve.
@@ -393,7 +393,7 @@ func (p *Params) lookBack(c *Core, s *Season, g *Change, value, at float64) {
 		p.reshape(c, s, g, s.alt)
 		p.drop(c, s, g, value, at)
 		g.over = 1
-	case g.since >= math.Max(shiftDay, p.bucketsADay):
+	case g.since >= max(shiftDay, p.bucketsADay):
 		s.alt, g.over = alternative{}, 1
 	}
 }

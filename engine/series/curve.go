@@ -34,9 +34,9 @@ func curveOf(base spec.Function) curve {
 func (k curve) in(x float64) float64 {
 	switch k {
 	case logOf:
-		return math.Log(math.Max(x, 0) + leastVariance)
+		return math.Log(max(x, 0) + leastVariance)
 	case logOf1p:
-		return math.Log1p(math.Max(x, 0))
+		return math.Log1p(max(x, 0))
 	}
 	return x
 }
@@ -56,9 +56,9 @@ func (p *Params) enter(x Sample) float64 {
 func (k curve) out(y float64) float64 {
 	switch k {
 	case logOf:
-		return math.Max(0, math.Exp(math.Min(y, 600))-leastVariance)
+		return max(0, math.Exp(min(y, 600))-leastVariance)
 	case logOf1p:
-		return math.Max(0, math.Expm1(math.Min(y, 600)))
+		return max(0, math.Expm1(min(y, 600)))
 	}
 	return y
 }

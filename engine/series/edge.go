@@ -94,9 +94,9 @@ func (pl *place) edge(line, least float64, at func(slot int) (value float64, see
 	r.edge.known, r.edge.slant = true, line-r.value
 	r.edge.near = math.Abs(late) <= edgeReach
 	r.edge.due = late > edgeReach && late <= edgeReach+1
-	lo, hi := math.Min(line, r.value), math.Max(line, r.value)
+	lo, hi := min(line, r.value), max(line, r.value)
 	if math.Abs(late) < 1 {
-		lo, hi = math.Min(a, b), math.Max(a, b)
+		lo, hi = min(a, b), max(a, b)
 	}
 	r.below, r.above = r.value-lo, hi-r.value
 	return r, true
@@ -176,5 +176,5 @@ func (c *Core) fromEdge(x float64, v *Verdict) float64 {
 		return math.Inf(1)
 	}
 	side := v.pred[c.knows(v)] - v.readAway
-	return x - num.Clamp(x, side+math.Min(0, d)+math.Min(0, w), side+math.Max(0, d)+math.Max(0, w))
+	return x - num.Clamp(x, side+min(0, d)+min(0, w), side+max(0, d)+max(0, w))
 }

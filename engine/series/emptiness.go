@@ -24,7 +24,7 @@ func (p *Params) learnEmptiness(c *Core, x, gain float64) {
 	}
 	c.sparse.zeros = float32(num.Toward(float64(c.sparse.zeros), gain, empty))
 	if c.zeroRun > 0 {
-		c.sparse.again = float32(num.Toward(float64(c.sparse.again), math.Max(gain, 1/(c.zeros()+1)), empty))
+		c.sparse.again = float32(num.Toward(float64(c.sparse.again), max(gain, 1/(c.zeros()+1)), empty))
 	}
 }
 

@@ -78,7 +78,7 @@ func (f *Forecaster) Next(startMs int64) Forecast {
 	faded := math.Exp(-f.ahead / forgetTime.in(p.span))
 	value := v.long + f.apart*(f.stays+(1-f.stays)*faded) + f.lag + v.job
 	short, long := p.spread(c, s, &v)
-	moved := math.Max(0, long*long-short*short-f.lag*f.lag)
+	moved := max(0, long*long-short*short-f.lag*f.lag)
 	variance := short*short + moved*(1-faded+2*f.stays*f.ahead/p.slowMemory) + f.unsure*f.unsure*f.ahead*f.ahead
 	width := normal95 * math.Sqrt(variance)
 	out := Forecast{Value: value, Lower: value - width, Upper: value + width}
@@ -92,7 +92,7 @@ func (f *Forecaster) Next(startMs int64) Forecast {
 	}
 	c.slow = num.Toward(c.slow, c.gainAt(p.slowMemory), next)
 	if p.counts || p.zeros {
-		out.Value, out.Lower, out.Upper = math.Max(0, out.Value), math.Max(0, out.Lower), math.Max(0, out.Upper)
+		out.Value, out.Lower, out.Upper = max(0, out.Value), max(0, out.Lower), max(0, out.Upper)
 	}
 	if p.curve != linear {
 		out.Value, out.Lower, out.Upper = p.curve.out(out.Value), p.curve.out(out.Lower), p.curve.out(out.Upper)
@@ -113,8 +113,8 @@ func (p *Params) spread(c *Core, s *Season, v *Verdict) (short, long float64) {
 	if s != nil {
 		slow = c.err[best(c, shortExperts, experts)]
 	}
-	short = normalFromMeanAbs*math.Min(c.lasting, quick)*v.hourScatter*v.countScale + floor
-	long = normalFromMeanAbs*math.Min(c.longScale, slow)*v.hourLong*v.countScale + floor
+	short = normalFromMeanAbs*min(c.lasting, quick)*v.hourScatter*v.countScale + floor
+	long = normalFromMeanAbs*min(c.longScale, slow)*v.hourLong*v.countScale + floor
 	return short, long
 }
 
@@ -141,8 +141,8 @@ func (p *Params) slope(c *Core, s *Season) (slope, unsure float64) {
 		return 0, 0
 	}
 	// The noise of the near distance is larger; it need not hide the slope.
-	b = math.Copysign(math.Min(math.Abs(b), (math.Abs(near)+scatter)/nearLag), b)
-	sure := math.Max(0, 1-math.Pow(surely*unsure/b, 2))
+	b = math.Copysign(min(math.Abs(b), (math.Abs(near)+scatter)/nearLag), b)
+	sure := max(0, 1-math.Pow(surely*unsure/b, 2))
 	if sure == 0 {
 		return 0, 0
 	}
@@ -184,5 +184,5 @@ func (p *Params) persistence(c *Core, s *Season) float64 {
 		return 0
 	}
 	saved := 1 - c.err[best(c, 0, p.shortOf(s))]/long
-	return math.Max(0, 2*saved-1)
+	return max(0, 2*saved-1)
 }

@@ -206,7 +206,7 @@ func (p *Params) history(h *Hunt) *history {
 		return t
 	}
 	mean := sum / count
-	spread := math.Sqrt(math.Max(square/count-float64(mean*mean), 1e-9))
+	spread := math.Sqrt(max(square/count-float64(mean*mean), 1e-9))
 	t.scale, t.rounding = spread*h.unit, 1/(6*spread*spread)
 	for i, l := range h.levels[:t.n] {
 		t.y[i] = math.NaN()

@@ -106,7 +106,7 @@ func (js *jobs) due(slot int32, weekday int) (height, slack float64) {
 		if j.streak < sureJob && j.on(weekday) != jobCame {
 			return h, math.Abs(h)
 		}
-		return h, math.Max(jobSlack*float64(j.spread), youngSlack*math.Abs(h)/math.Max(1, float64(j.streak)-1))
+		return h, max(jobSlack*float64(j.spread), youngSlack*math.Abs(h)/max(1, float64(j.streak)-1))
 	}
 	return 0, 0
 }
@@ -175,7 +175,7 @@ func (j *job) learn(d, sigma float64, weekday int) {
 	h := float64(j.height)
 	state := j.on(weekday)
 	if d*h > 0 && math.Abs(d) >= math.Abs(h)/jobLike && math.Abs(d) >= jobOutlier/jobLike*sigma {
-		g := 1 / math.Min(float64(j.streak)+1, jobMemory)
+		g := 1 / min(float64(j.streak)+1, jobMemory)
 		d = num.Clamp(d, -jobLike*math.Abs(h), jobLike*math.Abs(h))
 		j.spread = float32(num.Toward(float64(j.spread), g, math.Abs(d-h)))
 		j.height = float32(num.Toward(h, g, d))

@@ -157,7 +157,7 @@ func (p *Params) predict(c *Core, s *Season, x Sample, v *Verdict) {
 	if v.below+v.above < leastStep*v.sigma {
 		v.below, v.above = 0, 0 // What is left of noise in the curve is no step.
 	}
-	v.below, v.above = math.Max(v.below, v.slack), math.Max(v.above, v.slack)
+	v.below, v.above = max(v.below, v.slack), max(v.above, v.slack)
 	v.Typical = v.short
 }
 
@@ -175,8 +175,8 @@ func (p *Params) predictSeason(c *Core, s *Season, x Sample, v *Verdict) {
 		r := s.readDay(&v.dayPlace)
 		v.dayCurve, v.below, v.above, v.dayEdge = r.value, r.below, r.above, r.edge
 		if h := hourOfDay(at); s.scatter[h] > 0 {
-			v.hourScatter = math.Max(leastHourScatter, float64(s.scatter[h])/scatterLevels)
-			v.hourLong = math.Max(leastHourScatter, float64(s.scatterB[h])/scatterLevels)
+			v.hourScatter = max(leastHourScatter, float64(s.scatter[h])/scatterLevels)
+			v.hourLong = max(leastHourScatter, float64(s.scatterB[h])/scatterLevels)
 		}
 	}
 	v.weekCurve = v.dayCurve
@@ -242,18 +242,18 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 	absA, absB := math.Abs(v.zA), math.Abs(v.zB)
 	logA, logB := c.tailA.logTail(absA), c.tailB.logTail(absB)
 	novelty := p.novelty(c, x, v)
-	fresh := freshness(math.Max(math.Abs(float64(c.longRun)), float64(max(c.told, c.out))))
+	fresh := freshness(max(math.Abs(float64(c.longRun)), float64(max(c.told, c.out))))
 	lA, lB := -logA/math.Ln10, -logB/math.Ln10
 	v.raw = combine(lA, faded(lA, lB, fresh), absA, faded(absA, absB, fresh), novelty, c.trust())
-	v.LogProb = AnyOf(math.Min(logA, logB), 2)
-	v.whole = math.Max(several(-logC/math.Ln10, v.zC), longWeight*lasting(lB, absB))
+	v.LogProb = AnyOf(min(logA, logB), 2)
+	v.whole = max(several(-logC/math.Ln10, v.zC), longWeight*lasting(lB, absB))
 	alone := v.whole * c.news(v.whole, fresh)
 	v.faded = lB > lA
 	if p.rare(c, v) {
 		alone = 0
 	}
 	empty := p.emptiness(c, x)
-	alone = math.Max(alone, fresh*empty)
+	alone = max(alone, fresh*empty)
 	v.single, v.multi = withSudden(v.raw, lA, absA), alone
 	fromLong := alone > v.single
 	if fromLong {
@@ -261,15 +261,15 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 	}
 	v.surprise = -v.LogProb
 	v.LogProb = c.chance.logProb(v.surprise)
-	v.raw = withSudden(math.Max(v.raw, alone), lA, absA)
-	most := math.Min(p.boundRare(c, x, v), p.boundSparse(c, x, v))
-	v.raw *= math.Min(1, 0.3+0.7*c.seen/p.full)
+	v.raw = withSudden(max(v.raw, alone), lA, absA)
+	most := min(p.boundRare(c, x, v), p.boundSparse(c, x, v))
+	v.raw *= min(1, 0.3+0.7*c.seen/p.full)
 	v.Ready = c.seen >= p.quiet
 	if v.Ready {
 		v.Evidence = min(rankWeight*c.rank.rank(v.raw)+(1-rankWeight)*v.raw, mostRarity*v.raw, most)
-		v.Evidence += p.scarce * math.Min(1, v.Evidence/2)
+		v.Evidence += p.scarce * min(1, v.Evidence/2)
 		if v.LogProb > likely {
-			v.Evidence = math.Min(v.Evidence, 1)
+			v.Evidence = min(v.Evidence, 1)
 		}
 		v.Score = Score(v.Evidence)
 		v.NoveltyScore = novelty / maxNovelty * 100
@@ -287,18 +287,18 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 // beyond is the part of a deviation that lies outside a tolerance.
 func beyond(e, below, above float64) float64 {
 	if e > 0 {
-		return math.Max(0, e-above)
+		return max(0, e-above)
 	}
-	return math.Min(0, e+below)
+	return min(0, e+below)
 }
 
 // combine is the ranking evidence in powers of ten: calibrated tails and plain
 // size must both speak, or novelty with some of both: with size no further beyond the
 // tails than trust allows.
 func combine(lA, lB, zA, zB, novelty, trust float64) float64 {
-	cal := maxWeight*math.Max(lA, lB) + (1-maxWeight)*(lA+lB)/2
+	cal := maxWeight*max(lA, lB) + (1-maxWeight)*(lA+lB)/2
 	size := sizeWeight * math.Log2((1+zA/sizeScale)*(1+zB/sizeScale))
-	return math.Max(math.Min(cal, size), math.Min(novelty, math.Sqrt(cal*math.Min(size, float64(trust*cal)))))
+	return max(min(cal, size), min(novelty, math.Sqrt(cal*min(size, float64(trust*cal)))))
 }
 
 // trust is how many times as much as the tails size may say. Tails that rest on few
@@ -313,7 +313,7 @@ func (c *Core) trust() float64 {
 // even where the hour of the week allows the value: the root mean square of both,
 // so that neither hides the other.
 func withSudden(e, lA, zA float64) float64 {
-	sudden := math.Min(lA, suddenSize*math.Log2(1+zA/sizeScale))
+	sudden := min(lA, suddenSize*math.Log2(1+zA/sizeScale))
 	return max(e, suddenAlone*sudden, math.Sqrt((e*e+sudden*sudden)/2))
 }
 
@@ -322,10 +322,10 @@ const (
 	// when the short one has followed it: less than both together.
 	longWeight = 0.8
 	// severalSize is how much of the square of the deviation of several buckets
-	// counts, which keeps moderate ones from filling the list. Of 5 to 12, 6 to 7
+	// counts, which keeps moderate ones from filling the list. Of 5 to 12, 6 to 8
 	// ranked best on four development sets and on hourly samples of three of them;
 	// 5 filled the list of one.
-	severalSize = 6.5
+	severalSize = 7
 	// maxWeight is how far the stronger of the two tails stands for both: with the
 	// mean alone each hides half of what the other shows.
 	maxWeight = 0.3
@@ -387,11 +387,11 @@ func freshness(told float64) float64 {
 // is louder by a power of ten than what was told, however long that has lasted, so
 // that what grows slowly is not taken for told by its first signs.
 func (c *Core) news(evidence, fresh float64) float64 {
-	heard := float64(c.heard) / heardSteps * math.Min(1, float64(c.told))
+	heard := float64(c.heard) / heardSteps * min(1, float64(c.told))
 	if evidence < heard+louder {
 		return fresh
 	}
-	return freshness(math.Max(math.Abs(float64(c.longRun)), float64(c.out)))
+	return freshness(max(math.Abs(float64(c.longRun)), float64(c.out)))
 }
 
 // faded is what is left of a stronger b beside a when b is no longer news.
@@ -405,12 +405,12 @@ func faded(a, b, fresh float64) float64 {
 // lasting is the evidence of one channel that speaks alone: calibrated tail and
 // plain size must both be there.
 func lasting(cal, z float64) float64 {
-	return math.Min(cal, 2*math.Log2(1+z/3))
+	return min(cal, 2*math.Log2(1+z/3))
 }
 
 // several is that of several buckets together, whose number makes up for size.
 func several(cal, z float64) float64 {
-	return math.Min(cal, z*z/severalSize)
+	return min(cal, z*z/severalSize)
 }
 
 const (
@@ -436,12 +436,12 @@ func (p *Params) novelty(c *Core, x float64, v *Verdict) float64 {
 			out = f - c.high[i]
 		}
 		if p.side != spec.High {
-			out = math.Max(out, c.low[i]-f)
+			out = max(out, c.low[i]-f)
 		}
-		most = math.Max(most, out/width)
+		most = max(most, out/width)
 	}
 	if most <= leastNovelty {
 		return 0
 	}
-	return math.Min(maxNovelty, 2+noveltySlope*most) * math.Min(1, c.seen/p.noveltyFull)
+	return min(maxNovelty, 2+noveltySlope*most) * min(1, c.seen/p.noveltyFull)
 }

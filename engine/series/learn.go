@@ -120,7 +120,7 @@ func (p *Params) learnErrors(c *Core, v *Verdict, xc, xl float64) {
 		}
 		e := math.Abs(target - v.pred[i])
 		if c.seen >= 8 {
-			e = math.Min(e, clipAt*(v.sigma+v.scale))
+			e = min(e, clipAt*(v.sigma+v.scale))
 		}
 		c.err[i] = num.Toward(c.err[i], c.gainAt(m), e)
 	}
@@ -129,10 +129,10 @@ func (p *Params) learnErrors(c *Core, v *Verdict, xc, xl float64) {
 // learnLevels moves the levels toward a value, the slow ones toward what is learned
 // of it in the long run.
 func (p *Params) learnLevels(c *Core, xc, xl float64) {
-	c.fast = num.Toward(c.fast, math.Max(p.gainFast, 1/(c.seen+1)), xc)
-	c.mid = num.Toward(c.mid, math.Max(p.gainMid, 1/(c.seen+1)), xc)
+	c.fast = num.Toward(c.fast, max(p.gainFast, 1/(c.seen+1)), xc)
+	c.mid = num.Toward(c.mid, max(p.gainMid, 1/(c.seen+1)), xc)
 	level := c.trendLevel + c.trend
-	next := num.Toward(level, math.Max(p.gainFast, 1/(c.seen+1)), xc)
+	next := num.Toward(level, max(p.gainFast, 1/(c.seen+1)), xc)
 	c.trend = num.Toward(c.trend*p.damping, p.gainTrend, next-c.trendLevel)
 	c.trendLevel = next
 	c.slow = num.Toward(c.slow, c.gainAt(p.slowMemory), xl)
@@ -146,7 +146,7 @@ func (p *Params) learnLevels(c *Core, xc, xl float64) {
 // would be believed a week later otherwise.
 func (p *Params) untriedWeek(c *Core, s *Season, v *Verdict) {
 	if p.daySlots > 0 && s.weekVisits(v.weekPlace.inside) == 0 {
-		c.err[expWeekSlow] = math.Max(c.err[expWeekSlow], c.err[expDaySlow])
+		c.err[expWeekSlow] = max(c.err[expWeekSlow], c.err[expDaySlow])
 	}
 }
 
@@ -214,7 +214,7 @@ func (p *Params) learnTold(c *Core, v *Verdict) {
 // learnRanges widens each range to the feature and lets it shrink slowly from
 // both ends.
 func (p *Params) learnRanges(c *Core, v *Verdict) {
-	leak := math.Max(1/p.rangeMemory, youngLeak/(c.seen+1))
+	leak := max(1/p.rangeMemory, youngLeak/(c.seen+1))
 	floor := scaleFloor(c.meanAbs)
 	for i, f := range v.feature {
 		lo, hi := c.low[i], c.high[i]
@@ -225,7 +225,7 @@ func (p *Params) learnRanges(c *Core, v *Verdict) {
 		}
 		lo += leak * width
 		hi -= leak * width
-		c.low[i], c.high[i] = math.Min(lo, f), math.Max(hi, f)
+		c.low[i], c.high[i] = min(lo, f), max(hi, f)
 	}
 }
 
@@ -256,7 +256,7 @@ func (p *Params) learnSeason(c *Core, s *Season, x Sample, v *Verdict, xc, xl, c
 		s.learnWeek(v.weekPlace, memory, rows, curve-v.dayCurve-level, random)
 	}
 	c.dayLast, c.weekLast = x.Value-v.dayShort, x.Value-v.weekShort
-	g := math.Max(p.gainOffset, 1/(c.seen+1))
+	g := max(p.gainOffset, 1/(c.seen+1))
 	c.dayMean = num.Toward(c.dayMean, g, xc-v.dayShort)
 	c.weekMean = num.Toward(c.weekMean, g, xc-v.weekShort)
 	slow := num.Gain(float64(s.seen), p.slowMemory)
@@ -278,6 +278,6 @@ func learnScatter(hour *uint16, e, usual, gain, dither float64) {
 	if *hour == 0 {
 		*hour = scatterLevels
 	}
-	x := num.Toward(float64(*hour), gain, scatterLevels*math.Min(e/usual, maxHourRatio))
-	*hour = uint16(math.Max(1, math.Floor(x+dither)))
+	x := num.Toward(float64(*hour), gain, scatterLevels*min(e/usual, maxHourRatio))
+	*hour = uint16(max(1, math.Floor(x+dither)))
 }

@@ -23,7 +23,7 @@ type memory struct {
 }
 
 func (m memory) in(bucketSeconds float64) float64 {
-	return math.Max(m.buckets, m.seconds/bucketSeconds)
+	return max(m.buckets, m.seconds/bucketSeconds)
 }
 
 // The memories of the model. Those of the expert group and the scales were
@@ -147,14 +147,14 @@ func NewParams(fn spec.Function, bucketSpanMs int64) *Params {
 	p.bucketsADay = day / span
 	p.scarce = scarceWeight * math.Log10(num.Clamp(span/usualSpan, 1, mostScarce))
 	if span <= day/2 {
-		p.daySlots = int(math.Min(maxDaySlots, math.Floor(day/span)))
+		p.daySlots = int(min(maxDaySlots, math.Floor(day/span)))
 		p.daySlotSec = day / float64(p.daySlots)
-		p.daySlotRows = math.Max(1, p.daySlotSec/span)
+		p.daySlotRows = max(1, p.daySlotSec/span)
 	}
 	if span <= 2*day {
-		p.weekSlots = int(math.Min(maxWeekSlots, math.Floor(week/span)))
+		p.weekSlots = int(min(maxWeekSlots, math.Floor(week/span)))
 		p.weekSlotSec = week / float64(p.weekSlots)
-		p.weekSlotRows = math.Max(1, p.weekSlotSec/span)
+		p.weekSlotRows = max(1, p.weekSlotSec/span)
 	}
 	gain := func(m memory) float64 { return 1 / m.in(span) }
 	p.gainFast, p.gainMid, p.gainOffset = gain(fastLevelMemory), gain(midLevelMemory), gain(offsetMemory)
@@ -163,7 +163,7 @@ func NewParams(fn spec.Function, bucketSpanMs int64) *Params {
 		p.gainWindow[i] = 2 / (m.in(span) + 1)
 	}
 	p.gainTold = gain(toldMemory)
-	p.gainHour = 1 / math.Max(50, 14*hour/span)
+	p.gainHour = 1 / max(50, 14*hour/span)
 	p.gainRecent, p.gainCrowd = gain(recentScaleMemory), gain(crowdMemory)
 	p.eventApart, p.rankPeriod = crowdMemory.in(span), rankPeriodTime.in(span)
 	p.slowMemory, p.slowerMemory = slowLevelMemory.in(span), slowerMemory.in(span)
@@ -176,7 +176,7 @@ func NewParams(fn spec.Function, bucketSpanMs int64) *Params {
 	p.huntEvery = 2*p.huntLeast + restTime.in(span)
 	p.jobs = bucketSpanMs <= 6*3_600_000 && 86_400_000%bucketSpanMs == 0
 	p.patternAfter, p.blockBuckets = patternAfter.in(span), math.Round(blockTime.in(span))
-	p.mostZeros = uint32(math.Min(silenceTime.in(span), math.MaxUint32))
+	p.mostZeros = uint32(min(silenceTime.in(span), math.MaxUint32))
 	return p
 }
 
@@ -184,9 +184,9 @@ func NewParams(fn spec.Function, bucketSpanMs int64) *Params {
 func (p *Params) sided(z float64) float64 {
 	switch p.side {
 	case spec.High:
-		return math.Max(z, 0)
+		return max(z, 0)
 	case spec.Low:
-		return math.Min(z, 0)
+		return min(z, 0)
 	}
 	return z
 }

@@ -67,7 +67,7 @@ func (p *Params) finalCount(c *Core, n, share float64) float64 {
 	case !(n > 0):
 		return n
 	case p.sampled && known > 0: // the mean of 1/n
-		return math.Max(n, math.Min(n+(1-share)/known, 1/known))
+		return max(n, min(n+(1-share)/known, 1/known))
 	case p.grows && known > 0: // the mean of log n
 		return n + (1-share)*math.Exp(known)
 	}

@@ -135,12 +135,12 @@ func (p *Params) JudgePattern(c *Core, m *Pattern, x Sample, v *Verdict) {
 	if over <= leastNovelty {
 		return
 	}
-	w.novelty = math.Min(maxNovelty, 2+patternGain*over)
+	w.novelty = min(maxNovelty, 2+patternGain*over)
 	if float64(m.last) > onsetShare*w.novelty {
 		w.novelty = 0
 	}
 	if v.Ready {
-		v.NoveltyScore = math.Max(v.NoveltyScore, w.novelty/maxNovelty*100)
+		v.NoveltyScore = max(v.NoveltyScore, w.novelty/maxNovelty*100)
 	}
 }
 
@@ -289,8 +289,8 @@ func (m *Pattern) learn(w *patternVerdict) {
 	if most == 0 {
 		most = w.miss
 	}
-	m.largest = float32(math.Max(most*(1-largestFade), math.Min(w.miss, 3*most)))
-	m.last = float32(math.Max(w.novelty, onsetFade*float64(m.last)))
+	m.largest = float32(max(most*(1-largestFade), min(w.miss, 3*most)))
+	m.last = float32(max(w.novelty, onsetFade*float64(m.last)))
 }
 
 // widen makes a box hold a course.

@@ -109,7 +109,7 @@ func (p *Params) crowdOut(y float64) float64 {
 		return p.curve.out(y)
 	}
 	if p.sums {
-		return math.Copysign(math.Expm1(math.Min(math.Abs(y), 600)), y)
+		return math.Copysign(math.Expm1(min(math.Abs(y), 600)), y)
 	}
 	return y
 }
@@ -146,9 +146,9 @@ func (p *Params) exposure(m *Peers, n float64) float64 {
 	}
 	slope := m.records.slope(m.observations)
 	if p.falls {
-		slope = math.Min(slope, 0)
+		slope = min(slope, 0)
 	} else {
-		slope = math.Max(slope, 0)
+		slope = max(slope, 0)
 	}
 	return slope * (math.Log(n) - float64(m.records.x))
 }
@@ -181,7 +181,7 @@ func (p *Params) judgeMember(m *Peers, x Member, y float64, sorted []float64, pa
 	median, low, high := without(sorted, y)
 	center := w*median + (1-w)*m.center
 	if partial && p.sums {
-		center = math.Max(center, m.center)
+		center = max(center, m.center)
 	}
 	floor, least := scaleFloor(m.meanAbs), 0.0
 	if p.counts {
@@ -192,8 +192,8 @@ func (p *Params) judgeMember(m *Peers, x Member, y float64, sorted []float64, pa
 	if p.sampled {
 		countScale = m.records.scale(x.Count)
 	}
-	down := math.Hypot(math.Max(normalFromMeanAbs*m.down*countScale+floor, least), w*(median-low))
-	up := math.Hypot(math.Max(normalFromMeanAbs*m.up*countScale+floor, least), w*(high-median))
+	down := math.Hypot(max(normalFromMeanAbs*m.down*countScale+floor, least), w*(median-low))
+	up := math.Hypot(max(normalFromMeanAbs*m.up*countScale+floor, least), w*(high-median))
 	scale := up
 	if y < center {
 		scale = down
@@ -201,7 +201,7 @@ func (p *Params) judgeMember(m *Peers, x Member, y float64, sorted []float64, pa
 	more := p.exposure(m, x.Count)
 	z := (y - center) / scale
 	if partial && p.sums {
-		z = math.Max(z, 0)
+		z = max(z, 0)
 	}
 	v := Verdict{
 		Actual: num.Clamp(x.Value, -largest, largest), Typical: p.crowdOut(center + more), Spike: y > center,
@@ -210,12 +210,12 @@ func (p *Params) judgeMember(m *Peers, x Member, y float64, sorted []float64, pa
 		Ready: p.peersReady(m), Incomplete: partial && p.sums, countScale: countScale, zA: z,
 	}
 	size := math.Abs(p.sided(z))
-	single := math.Max(m.tail.logTail(size), p.chanceOf(m, x.Value, v.Typical))
+	single := max(m.tail.logTail(size), p.chanceOf(m, x.Value, v.Typical))
 	v.LogProb = AnyOf(single, float64(len(sorted)))
 	if v.Ready {
-		v.Evidence = math.Min(-v.LogProb/math.Ln10, peersSize*math.Log2(1+size/sizeScale))
+		v.Evidence = min(-v.LogProb/math.Ln10, peersSize*math.Log2(1+size/sizeScale))
 		if v.LogProb > likely {
-			v.Evidence = math.Min(v.Evidence, 1)
+			v.Evidence = min(v.Evidence, 1)
 		}
 		v.Extrapolated = -single > math.Log(10*(m.observations+1))
 		v.Score = Score(v.Evidence)
@@ -234,21 +234,21 @@ func (p *Params) chanceOf(m *Peers, x, typical float64) float64 {
 	if x > typical {
 		return dist.CountLogUpper(math.Ceil(x), typical, shape)
 	}
-	return dist.CountLogLower(math.Max(0, math.Floor(x)), typical, shape)
+	return dist.CountLogLower(max(0, math.Floor(x)), typical, shape)
 }
 
 // AnyOf is the logarithm of the chance that at least one of n independent tests
 // is as improbable as logP: 1-(1-p)^n. Below one test it is the expected number.
 func AnyOf(logP, n float64) float64 {
 	if n <= 1 {
-		return math.Min(logP+math.Log(math.Max(n, 1e-9)), 0)
+		return min(logP+math.Log(max(n, 1e-9)), 0)
 	}
 	if logP > -1e-12 {
 		return 0
 	}
 	miss := math.Log1p(-math.Exp(logP)) * n
 	if miss > -1e-9 { // So small that 1-(1-p)^n is n*p.
-		return math.Min(0, logP+math.Log(n))
+		return min(0, logP+math.Log(n))
 	}
 	return math.Log(-math.Expm1(miss))
 }
@@ -267,13 +267,13 @@ func (p *Params) LearnPeers(m *Peers, members []Member, verdicts []Verdict) {
 		m.center = middle
 	}
 	up, down, abs := 0.0, 0.0, 0.0
-	bound := clipAt * (normalFromMeanAbs*math.Max(m.up, m.down) + scaleFloor(m.meanAbs))
+	bound := clipAt * (normalFromMeanAbs*max(m.up, m.down) + scaleFloor(m.meanAbs))
 	if m.seen < settled {
 		bound = math.Inf(1)
 	}
 	for _, y := range ys {
-		e := math.Min(math.Abs(y-middle), bound)
-		abs += math.Min(math.Abs(y), math.Abs(middle)+bound)
+		e := min(math.Abs(y-middle), bound)
+		abs += min(math.Abs(y), math.Abs(middle)+bound)
 		if y > middle {
 			up += e
 		} else {
@@ -296,14 +296,14 @@ func (p *Params) LearnPeers(m *Peers, members []Member, verdicts []Verdict) {
 // learnMembers takes the members' deviations into the tail.
 func (p *Params) learnMembers(m *Peers, members []Member, verdicts []Verdict, gain float64) {
 	step := (len(members) + mostLearned - 1) / mostLearned
-	bound := clipAt * (normalFromMeanAbs*math.Max(m.up, m.down) + scaleFloor(m.meanAbs))
+	bound := clipAt * (normalFromMeanAbs*max(m.up, m.down) + scaleFloor(m.meanAbs))
 	// Which ones are taken of many changes from bucket to bucket.
 	for i := int(math.Mod(m.seen, float64(step))); i < len(members); i += step {
 		v := &verdicts[i]
 		z := math.Abs(p.sided(v.zA))
 		if p.sampled && members[i].Count > 0 {
 			usual := v.zA * v.countScale
-			m.records.learn(gain/float64(len(members))*float64(step), 1/members[i].Count, math.Min(usual*usual, 16*v.countScale*v.countScale))
+			m.records.learn(gain/float64(len(members))*float64(step), 1/members[i].Count, min(usual*usual, 16*v.countScale*v.countScale))
 		}
 		if p.grows && members[i].Count > 0 {
 			// What a value would be without the part that exposure explains is clipped.

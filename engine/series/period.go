@@ -165,8 +165,8 @@ func (r *regression) columnGain(from, to int) float64 {
 	if free < 8 {
 		return 0
 	}
-	without := math.Max(r.rest(from), r.floor)
-	with := math.Max(r.rest(to), r.floor)
+	without := max(r.rest(from), r.floor)
+	with := max(r.rest(to), r.floor)
 	return free * math.Log(without/with) / (1 + carryWeight*r.carry)
 }
 

@@ -60,9 +60,9 @@ func (t *rankTail) init() {
 // rank is R of evidence e, at least 0.
 func (t *rankTail) rank(e float64) float64 {
 	rate, u := float64(t.rate), float64(t.threshold)
-	share := math.Max(rate, rankShare)
+	share := max(rate, rankShare)
 	if e < u {
-		return -math.Log10(share) * math.Max(0, e) / u
+		return -math.Log10(share) * max(0, e) / u
 	}
 	d := (e - u) / float64(t.mean)
 	others := share/rate - 1
@@ -88,8 +88,8 @@ func (t *rankTail) learn(e, apart, period, seen float64) {
 			t.peak, t.still = 0, 0
 		}
 	}
-	t.rate = float32(math.Max(num.Toward(float64(t.rate), num.Gain(seen+priorRank/rankShare, rankMemory/rankShare), started), 1e-4))
-	t.threshold = float32(num.Clamp(u+2*float64(t.mean)*step*math.Max(0.005, 1/(seen+50)), 0.3, 8))
+	t.rate = float32(max(num.Toward(float64(t.rate), num.Gain(seen+priorRank/rankShare, rankMemory/rankShare), started), 1e-4))
+	t.threshold = float32(num.Clamp(u+2*float64(t.mean)*step*max(0.005, 1/(seen+50)), 0.3, 8))
 	t.passed++
 	if float64(t.passed) >= period {
 		t.endPeriod()
@@ -115,7 +115,7 @@ func (t *rankTail) endPeriod() {
 	if t.most > 0 {
 		g := num.Gain(float64(t.events)+priorRank, rankMemory)
 		for i := range t.spared {
-			t.mean += float32(g * math.Min(float64(t.spared[i]), float64(t.most)))
+			t.mean += float32(g * min(float64(t.spared[i]), float64(t.most)))
 		}
 	}
 	t.spared = [rankSpared]float32{}

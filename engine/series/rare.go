@@ -45,17 +45,17 @@ func (p *Params) boundRare(c *Core, x float64, v *Verdict) (most float64) {
 		if low > commonCount {
 			return math.Inf(1)
 		}
-		logP = dist.CountLogLower(math.Max(0, math.Floor(x)), math.Max(0, low), belief(math.Max(0, low), c.seen))
-		logP = math.Min(logP, -p.emptiness(c, x)*math.Ln10)
+		logP = dist.CountLogLower(max(0, math.Floor(x)), max(0, low), belief(max(0, low), c.seen))
+		logP = min(logP, -p.emptiness(c, x)*math.Ln10)
 	}
-	v.LogProb = math.Max(v.LogProb, logP)
+	v.LogProb = max(v.LogProb, logP)
 	most = -logP / math.Ln10
-	v.raw = math.Min(v.raw, most)
+	v.raw = min(v.raw, most)
 	return most
 }
 
 // belief is the shape of what is known about a rate after so many buckets.
-func belief(mean, seen float64) float64 { return mean*math.Min(seen, mostBelief) + 0.5 }
+func belief(mean, seen float64) float64 { return mean*min(seen, mostBelief) + 0.5 }
 
 // rare reports whether most buckets of a count are empty. Then the channels that
 // average over time see events where there are none: after one by chance they
@@ -64,7 +64,7 @@ func (p *Params) rare(c *Core, v *Verdict) bool { return p.counts && c.countMean
 
 // countMean is the largest of what is expected of a count.
 func (c *Core) countMean(v *Verdict) float64 {
-	return math.Max(c.meanCount, math.Max(v.short, v.long)) + v.job
+	return max(c.meanCount, max(v.short, v.long)) + v.job
 }
 
 // learnCount follows the plain mean, which outliers may move: that of a rare

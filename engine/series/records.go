@@ -54,8 +54,8 @@ func (r *records) within() (v float64, ok bool) {
 	if spread < 1e-3*mean*mean {
 		return 0, false
 	}
-	v = math.Max(0, (float64(r.xy)-float64(r.y)*mean)/spread)
-	return math.Min(v, float64(r.y)/mean), true
+	v = max(0, (float64(r.xy)-float64(r.y)*mean)/spread)
+	return min(v, float64(r.y)/mean), true
 }
 
 // scale is how much wider than usual the scatter is for a value made of n
@@ -101,9 +101,9 @@ func (p *Params) growth(c *Core, n float64) float64 {
 	}
 	slope := c.records.slope(c.seen)
 	if p.side == spec.Low && p.curve == linear {
-		slope = math.Min(slope, 0)
+		slope = min(slope, 0)
 	} else {
-		slope = math.Max(slope, 0)
+		slope = max(slope, 0)
 	}
 	return slope * (math.Log(n) - float64(c.records.x))
 }
@@ -118,7 +118,7 @@ func (p *Params) learnRecords(c *Core, x Sample, v *Verdict) {
 	switch {
 	case p.sampled:
 		z := (x.Value - v.short) / (v.sigma / v.countScale)
-		c.records.learn(g, 1/x.Count, math.Min(z*z, 16*v.countScale*v.countScale))
+		c.records.learn(g, 1/x.Count, min(z*z, 16*v.countScale*v.countScale))
 	case p.grows:
 		// The level that is left when the records' part is taken out again.
 		level := v.long - v.growth

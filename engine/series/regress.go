@@ -55,7 +55,7 @@ func pivot(left, whole float64, value bool) float64 {
 	if !value && left <= dependent*whole {
 		return math.Inf(1)
 	}
-	return math.Sqrt(math.Max(left, 0))
+	return math.Sqrt(max(left, 0))
 }
 
 // rest is the sum of squared residuals with the first columns only.

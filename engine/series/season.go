@@ -113,7 +113,7 @@ func (s *Season) put(slot *int16, x, dither float64) {
 // chooseUnit gives curves without a unit one that suits a scale.
 func (s *Season) chooseUnit(scale float64) {
 	if s.unit == 0 {
-		s.unit = float32(math.Exp2(math.Ceil(math.Log2(math.Max(scale, leastUnit) / fineUnits))))
+		s.unit = float32(math.Exp2(math.Ceil(math.Log2(max(scale, leastUnit) / fineUnits))))
 	}
 }
 
@@ -192,7 +192,7 @@ func (s *Season) readWeek(pl *place) curveReading {
 			return r
 		}
 	}
-	return curveReading{value: line, below: math.Max(0, line-math.Min(a, b)), above: math.Max(0, math.Max(a, b)-line)}
+	return curveReading{value: line, below: max(0, line-min(a, b)), above: max(0, max(a, b)-line)}
 }
 
 // weekSlot is the value of a slot of the week, as far as it is believed: what stands
@@ -211,11 +211,11 @@ func (s *Season) weekSlot(slot int) float64 {
 // visitGain is the weight of the next value in a slot: the plain mean over up
 // to limit visits of rows values each.
 func visitGain(visits uint8, limit, rows, position float64) float64 {
-	n := math.Min(float64(visits), limit)
+	n := min(float64(visits), limit)
 	if n < 1 {
 		return 1
 	}
-	return 1 / math.Max(1, math.Min((n-1)*rows+position+1, limit*rows))
+	return 1 / max(1, min((n-1)*rows+position+1, limit*rows))
 }
 
 func (s *Season) learnDay(pl place, rows, deviation, dither float64) {

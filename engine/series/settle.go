@@ -19,7 +19,7 @@ func (p *Params) extra(s *Season, startMs int64, v *Verdict) {
 // cycleSlots are the slots of the season's own period, which live in those of the
 // week.
 func (s *Season) cycleSlots(p *Params) (slots int, seconds float64) {
-	slots = int(math.Max(1, math.Min(maxWeekSlots, math.Floor(s.period/p.span))))
+	slots = int(max(1, min(maxWeekSlots, math.Floor(s.period/p.span))))
 	return slots, s.period / float64(slots)
 }
 
@@ -27,7 +27,7 @@ func (s *Season) cycleSlots(p *Params) (slots int, seconds float64) {
 // visit has.
 func (s *Season) cycleMemory(p *Params) (visits uint8, rows float64) {
 	_, seconds := s.cycleSlots(p)
-	return cycleMemory, math.Max(1, seconds/p.span)
+	return cycleMemory, max(1, seconds/p.span)
 }
 
 func (s *Season) cycleAt(p *Params, at float64) place {
@@ -104,12 +104,12 @@ func (z *history) fold(phase, period float64) (mean float64, times int) {
 		if place > float64(z.n)-1 {
 			break
 		}
-		if x := z.at(math.Max(place, 0)); !math.IsNaN(x) {
+		if x := z.at(max(place, 0)); !math.IsNaN(x) {
 			mean += x
 			times++
 		}
 	}
-	return mean / math.Max(1, float64(times)), times
+	return mean / max(1, float64(times)), times
 }
 
 // settleWeek gives the curve of the week its memory back, which another period had,
@@ -157,7 +157,7 @@ func (p *Params) settleCycle(c *Core, s *Season, h *Hunt, t *history) {
 	}
 	r := t.regress(&known, 0)
 	b := r.coefficients()
-	times := uint8(math.Min(float64(t.n)*t.seconds/s.period, cycleMemory))
+	times := uint8(min(float64(t.n)*t.seconds/s.period, cycleMemory))
 	for i := range slots {
 		x := 0.0
 		// Tones count from the middle of the first sample.

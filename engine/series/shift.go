@@ -87,7 +87,7 @@ func (p *Params) learnShift(c *Core, s *Season, value float64, v *Verdict) (held
 		h.mean, h.spread, h.far = e, 0, 1
 	default:
 		h.far++
-		g := 1 / math.Min(float64(h.far), shiftMemory)
+		g := 1 / min(float64(h.far), shiftMemory)
 		h.spread += g * (math.Abs(e-h.mean) - h.spread)
 		h.mean += g * (e - h.mean)
 	}
@@ -118,5 +118,5 @@ func (p *Params) adoptShift(c *Core, s *Season, value float64, v *Verdict) {
 	}
 	c.windows.mean = [len(windowLengths)]float32{}
 	c.longRun = 0
-	*h = shift{back: h.mean, left: float32(math.Max(shiftDay, p.bucketsADay))}
+	*h = shift{back: h.mean, left: float32(max(shiftDay, p.bucketsADay))}
 }

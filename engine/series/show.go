@@ -62,11 +62,11 @@ func cycle(seconds float64, since int32, noise float64, n int, at func(i int) fl
 	low, high, sum, square := math.Inf(1), math.Inf(-1), 0.0, 0.0
 	for i := range n {
 		x := at(i)
-		low, high = math.Min(low, x), math.Max(high, x)
+		low, high = min(low, x), max(high, x)
 		sum, square = sum+x, square+float64(x*x)
 	}
 	mean := sum / float64(n)
-	variance := math.Max(0, square/float64(n)-float64(mean*mean))
+	variance := max(0, square/float64(n)-float64(mean*mean))
 	out := Cycle{Seconds: seconds, Since: int(since), Swing: high - low}
 	if total := variance + float64(noise*noise); total > 0 {
 		out.Strength = variance / total

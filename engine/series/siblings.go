@@ -158,6 +158,6 @@ func (p *Params) fitSiblings(h *Hunt, b *Siblings) (level, factor, noise float64
 		return 0, 0, 0, false
 	}
 	factor = both / turn
-	noise = math.Sqrt(math.Max(0, all-float64(factor*both))) / normalFromMeanAbs
+	noise = math.Sqrt(max(0, all-float64(factor*both))) / normalFromMeanAbs
 	return h.base + y - float64(factor*x), factor, noise, true
 }

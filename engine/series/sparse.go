@@ -47,7 +47,7 @@ func (p *Params) learnSparse(c *Core, x float64) {
 	}
 	// The gain among values alone: as many have been seen as their share says.
 	seen := (1 - float64(c.sparse.zeros)) * c.seen
-	g2 := math.Max(g, 1/(seen+1))
+	g2 := max(g, 1/(seen+1))
 	y := math.Log(math.Abs(x))
 	c.sparse.mean = float32(num.Toward(float64(c.sparse.mean), g2, y))
 	c.sparse.square = float32(num.Toward(float64(c.sparse.square), g2, y*y))
@@ -64,16 +64,16 @@ func (p *Params) boundSparse(c *Core, x float64, v *Verdict) (most float64) {
 	if x == 0 {
 		return p.boundZero(c, v)
 	}
-	share := math.Max(1-float64(c.sparse.zeros), 1/(c.seen+1))
+	share := max(1-float64(c.sparse.zeros), 1/(c.seen+1))
 	values := share * c.seen
 	mean := float64(c.sparse.mean)
-	spread := math.Sqrt(math.Max(0, float64(c.sparse.square)-mean*mean))
-	spread = math.Max(spread*(1+2/(values+1)), leastLogSpread)
+	spread := math.Sqrt(max(0, float64(c.sparse.square)-mean*mean))
+	spread = max(spread*(1+2/(values+1)), leastLogSpread)
 	z := (math.Log(math.Abs(x)) - mean) / spread * logistic
 	logP := math.Log(share) - softplus(z)
-	v.LogProb = math.Max(v.LogProb, logP)
+	v.LogProb = max(v.LogProb, logP)
 	most = -logP / math.Ln10
-	v.raw = math.Min(v.raw, most)
+	v.raw = min(v.raw, most)
 	return most
 }
 
@@ -84,9 +84,9 @@ func (p *Params) boundZero(c *Core, v *Verdict) (most float64) {
 		return math.Inf(1)
 	}
 	logP := math.Log(float64(c.sparse.zeros))
-	v.LogProb = math.Max(v.LogProb, logP)
+	v.LogProb = max(v.LogProb, logP)
 	most = -logP / math.Ln10
-	v.raw = math.Min(v.raw, most)
+	v.raw = min(v.raw, most)
 	return most
 }
 

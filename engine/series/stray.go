@@ -85,7 +85,7 @@ func (p *Params) leaveOut(c *Core) {
 		part := windowClip * (1 - g) * (1 - math.Pow(1-g, float64(c.stray.long)))
 		w := float64(c.windows.mean[i])
 		if w*float64(c.stray.by) > 0 {
-			c.windows.mean[i] = float32(math.Copysign(math.Max(0, math.Abs(w)-part), w))
+			c.windows.mean[i] = float32(math.Copysign(max(0, math.Abs(w)-part), w))
 		}
 	}
 }

@@ -59,8 +59,8 @@ func (t *tail) init() {
 // shapeAndScale fits the Pareto law to the moments:
 // shape = (1 - mean²/variance)/2, scale = mean*(1-shape).
 func (t *tail) shapeAndScale() (shape, scale float64) {
-	mean := math.Max(float64(t.mean), 1e-6)
-	variance := math.Max(float64(t.square)-mean*mean, 1e-3*mean*mean)
+	mean := max(float64(t.mean), 1e-6)
+	variance := max(float64(t.square)-mean*mean, 1e-3*mean*mean)
 	n := float64(t.excesses)
 	shape = (n*(1-mean*mean/variance)/2 + priorExcesses*priorShape) / (n + priorExcesses)
 	shape = num.Clamp(shape, minShape, maxShape)
@@ -82,7 +82,7 @@ func (t *tail) logTail(z float64) float64 {
 // logCrowd is the logarithm of how many excesses an event has: what is left to
 // turn the frequency of events into that of buckets.
 func (t *tail) logCrowd() float64 {
-	return math.Max(0, math.Log(tailShare/float64(t.rate)))
+	return max(0, math.Log(tailShare/float64(t.rate)))
 }
 
 // learn takes one z after it was judged. crowdGain is one over the number of
@@ -100,7 +100,7 @@ func (t *tail) learn(z, crowdGain, seen float64) {
 
 // learnVote takes one z that has a vote of this weight if it is an excess.
 func (t *tail) learnVote(z, vote, seen float64) {
-	u, mean := float64(t.threshold), math.Max(float64(t.mean), 1e-6)
+	u, mean := float64(t.threshold), max(float64(t.mean), 1e-6)
 	step := -tailShare
 	if z <= u {
 		vote = 0
@@ -110,9 +110,9 @@ func (t *tail) learnVote(z, vote, seen float64) {
 		g := vote * num.Gain(float64(t.excesses)+priorExcesses, tailMemory)
 		t.mean = float32(num.Toward(float64(t.mean), g, y))
 		t.square = float32(num.Toward(float64(t.square), g, y*y))
-		t.excesses = float32(math.Min(float64(t.excesses)+vote, tailMemory))
+		t.excesses = float32(min(float64(t.excesses)+vote, tailMemory))
 	}
 	g := num.Gain(seen+50, tailMemory/tailShare)
-	t.rate = float32(math.Max(num.Toward(float64(t.rate), g, vote), 1e-5))
-	t.threshold = float32(num.Clamp(u+2*mean*step*math.Max(0.02, 1/(seen+1)), 0.05, 1e6))
+	t.rate = float32(max(num.Toward(float64(t.rate), g, vote), 1e-5))
+	t.threshold = float32(num.Clamp(u+2*mean*step*max(0.02, 1/(seen+1)), 0.05, 1e6))
 }

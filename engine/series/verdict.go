@@ -11,7 +11,7 @@ import (
 func (v *Verdict) Widen(n float64) {
 	v.LogProb = AnyOf(v.LogProb, n)
 	if v.Evidence > 0 {
-		v.Evidence = math.Max(0, v.Evidence-math.Log10(n))
+		v.Evidence = max(0, v.Evidence-math.Log10(n))
 		v.Score = Score(v.Evidence)
 	}
 }
@@ -25,7 +25,7 @@ func (v *Verdict) Strength() float64 {
 	case v.LogProb > likely:
 		return num.Clamp(v.raw, 0, 1)
 	}
-	return math.Max(0, v.raw)
+	return max(0, v.raw)
 }
 
 // MultiBucketImpact is how far a verdict rests on several buckets rather than on
@@ -34,14 +34,14 @@ func (v *Verdict) MultiBucketImpact() float64 {
 	if !(v.Evidence > 0) || v.multi <= 0 {
 		return -5
 	}
-	single := math.Max(v.single, 0.01)
+	single := max(v.single, 0.01)
 	impact := 5 * math.Log10(v.multi/single) * v.multi
-	return math.Floor(100*math.Max(-5, math.Min(5, impact))) / 100
+	return math.Floor(100*max(-5, min(5, impact))) / 100
 }
 
 // Several is the evidence of several buckets together, in powers of ten, 0 or
 // more.
-func (v *Verdict) Several() float64 { return math.Max(0, v.multi) }
+func (v *Verdict) Several() float64 { return max(0, v.multi) }
 
 // length counts the outliers in a row on one side that a value goes on.
 func length(c *Core, v *Verdict) int {

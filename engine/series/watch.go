@@ -148,14 +148,14 @@ func (w *watch) endDay() {
 		q.end(base)
 		best := float32(math.Abs(float64(q.best)))
 		if need := markRatio[i] * q.usual; w.days >= watchTrain && need > 0 && best > need {
-			ratio := int8(math.Copysign(math.Min(math.MaxInt8, math.Floor(markScale*float64(best/need))), float64(q.best)))
+			ratio := int8(math.Copysign(min(math.MaxInt8, math.Floor(markScale*float64(best/need))), float64(q.best)))
 			if magnitude(ratio) > magnitude(top.ratio) {
 				from := int32(q.bestAt) * partHours[i]
 				top = mark{day: w.day, ratio: ratio, from: uint8(from), to: uint8(from + partHours[i])}
 			}
 		}
 		if w.days >= medianDays {
-			g := 1 / math.Min(youth*float64(w.days-medianDays)+1, usualDays)
+			g := 1 / min(youth*float64(w.days-medianDays)+1, usualDays)
 			if q.usual > 0 {
 				best = min(best, 3*q.usual)
 			}
@@ -186,7 +186,7 @@ func (w *watch) learnWeekday(mean, usual float32) {
 	if w.days >= medianDays+7 {
 		d = num.Clamp(d, -2*float64(usual), 2*float64(usual))
 	}
-	*at += float32(d / math.Min(float64(w.days-medianDays)/7+1, weekMemory))
+	*at += float32(d / min(float64(w.days-medianDays)/7+1, weekMemory))
 }
 
 func magnitude(ratio int8) int { return int(math.Abs(float64(ratio))) }

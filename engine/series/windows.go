@@ -52,7 +52,7 @@ func (p *Params) judgeWindows(c *Core, zB float64, v *Verdict) (logC, logBuckets
 	for i := range c.windows.mean {
 		w := num.Toward(float64(c.windows.mean[i]), p.gainWindow[i], z)
 		v.window[i] = float32(w)
-		z := math.Abs(p.sided(w)) / math.Max(math.Sqrt(float64(c.windows.square[i])), leastWindow)
+		z := math.Abs(p.sided(w)) / max(math.Sqrt(float64(c.windows.square[i])), leastWindow)
 		v.zWindow[i] = z
 		if log := c.windows.tail[i].logTail(z); log < logC {
 			logC, v.zC = log, z
