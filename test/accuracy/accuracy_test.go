@@ -66,12 +66,13 @@ func TestNoise(t *testing.T) {
 }
 
 // TestNoiseGuard keeps small probabilities about as frequent as they say, on few
-// series of each kind.
+// series of each kind. They are rarer where values have a short range, and where the
+// first weekends, which nobody expected, have widened the tails for months.
 func TestNoiseGuard(t *testing.T) {
 	for _, kind := range Noises {
 		q := MeasureNoise(kind, 300_000, 10, 2)
-		free := kind.Function == spec.Mean && kind.Name != "random walk"
-		if p := q.Steady.P; p[0] > 2 || p[1] > 4 || free && p[0] < 0.1 {
+		free := kind.Function == spec.Mean && kind.Name != "random walk" && kind.Name != "weekday pattern"
+		if p := q.Steady.P; p[0] > 2 || p[1] > 4 || free && p[0] < 0.2 {
 			t.Errorf("%s: probabilities below 1e-3 and 1e-4 occur %.2f and %.2f times as often as they say", kind.Name, p[0], p[1])
 		}
 	}
