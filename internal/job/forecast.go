@@ -69,11 +69,7 @@ func (m *Manager) Span(id string) (time.Duration, error) {
 // Forecast computes what an open job's models expect, and stores it in the
 // background. It returns the forecast's id.
 func (m *Manager) Forecast(ctx context.Context, id string, request document.ForecastRequest) (string, error) {
-	j, err := m.find(id)
-	if err != nil {
-		return "", err
-	}
-	r, err := j.runner()
+	r, err := m.running(id)
 	if err != nil {
 		return "", err
 	}
@@ -90,10 +86,10 @@ func (m *Manager) Forecast(ctx context.Context, id string, request document.Fore
 	if f.err != nil {
 		return "", f.err
 	}
-	if err := j.saveForecast(f.stats); err != nil {
+	if err := r.j.saveForecast(f.stats); err != nil {
 		return "", notDurable(id, "the forecast", err)
 	}
-	m.background.Go(func() { j.storeForecast(f) })
+	m.background.Go(func() { r.j.storeForecast(f) })
 	return f.stats.ForecastID, nil
 }
 

@@ -97,6 +97,15 @@ func (m *Manager) find(id string) (*job, error) {
 	return nil, notFound(id)
 }
 
+// running returns who takes a live job's requests, or why nobody does.
+func (m *Manager) running(id string) (*runner, error) {
+	j, err := m.find(id)
+	if err != nil {
+		return nil, err
+	}
+	return j.runner()
+}
+
 // all returns every live job, by id.
 func (m *Manager) all() []*job {
 	var list []*job

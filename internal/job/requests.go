@@ -14,29 +14,21 @@ import (
 
 // CheckOpen refuses a job that takes no data and no flush now.
 func (m *Manager) CheckOpen(_ context.Context, id string) error {
-	j, err := m.find(id)
-	if err != nil {
-		return err
-	}
-	_, err = j.runner()
+	_, err := m.running(id)
 	return err
 }
 
 // Intake returns what is needed to read an upload for the job, or the refusal
 // that makes reading its body pointless.
 func (m *Manager) Intake(_ context.Context, id string) (*ingest.Schema, error) {
-	j, err := m.find(id)
-	if err != nil {
-		return nil, err
-	}
-	r, err := j.runner()
+	r, err := m.running(id)
 	if err != nil {
 		return nil, err
 	}
 	if err := r.roomForUpload(); err != nil {
 		return nil, err
 	}
-	schema, err := j.conf.Load().schema()
+	schema, err := r.j.conf.Load().schema()
 	if err != nil {
 		return nil, broken(id, err, "the data description of job [%s] cannot be used", id)
 	}
@@ -47,11 +39,7 @@ func (m *Manager) Intake(_ context.Context, id string) (*ingest.Schema, error) {
 // durable and what it caused is committed. Once it is queued, the end of ctx
 // only ends the wait for the answer.
 func (m *Manager) Post(ctx context.Context, id string, u *ingest.Upload) (Posted, error) {
-	j, err := m.find(id)
-	if err != nil {
-		return Posted{}, err
-	}
-	r, err := j.runner()
+	r, err := m.running(id)
 	if err != nil {
 		return Posted{}, err
 	}
@@ -82,11 +70,7 @@ func (m *Manager) Post(ctx context.Context, id string, u *ingest.Upload) (Posted
 // Flush makes sure that everything sent before is processed and its results
 // can be found, and moves time or computes interim results as asked.
 func (m *Manager) Flush(ctx context.Context, id string, f Flush) (Flushed, error) {
-	j, err := m.find(id)
-	if err != nil {
-		return Flushed{}, err
-	}
-	r, err := j.runner()
+	r, err := m.running(id)
 	if err != nil {
 		return Flushed{}, err
 	}

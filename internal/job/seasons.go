@@ -37,11 +37,7 @@ func (t *seasonsTask) refuse(err error) { t.answer <- seasonsAnswer{err: err} }
 // Seasons says what the series of an open job are believed to do by the clock and
 // the calendar.
 func (m *Manager) Seasons(ctx context.Context, id string, query SeasonsQuery) (*wire.SeasonsResponse, error) {
-	j, err := m.find(id)
-	if err != nil {
-		return nil, err
-	}
-	r, err := j.runner()
+	r, err := m.running(id)
 	if err != nil {
 		return nil, err
 	}
