@@ -267,7 +267,7 @@ func (p *Params) judge(c *Core, x float64, v *Verdict) {
 	v.Ready = c.seen >= p.quiet
 	if v.Ready {
 		v.Evidence = min(rankWeight*c.rank.rank(v.raw)+(1-rankWeight)*v.raw, mostRarity*v.raw, most)
-		v.Evidence += p.scarce * min(1, v.Evidence/2)
+		v.Evidence = scarcer(v.Evidence, p.scarce)
 		if v.LogProb > likely {
 			v.Evidence = min(v.Evidence, 1)
 		}

@@ -18,9 +18,11 @@ var scoreKnots = []num.Knot{
 // in time: of buckets longer than usualSpan fewer go by in a week. What is common
 // stays so.
 func Scarce(evidence float64, spanMs int64) float64 {
-	longer := math.Log10(max(1, float64(spanMs)/1000/usualSpan))
-	return evidence + longer*min(1, evidence/2)
+	return scarcer(evidence, math.Log10(max(1, float64(spanMs)/1000/usualSpan)))
 }
+
+// scarcer is evidence of buckets that are so many powers of ten rarer in time.
+func scarcer(evidence, rarer float64) float64 { return evidence + rarer*min(1, evidence/2) }
 
 // Score is the score, 0 to 100, of something as rare as 10^-r.
 func Score(r float64) float64 { return num.Interpolate(scoreKnots, r) }
