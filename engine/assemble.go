@@ -103,13 +103,14 @@ func (e *Engine) assemble(start int64, count float64, interim bool) *result.Buck
 	for i, f := range findings {
 		logs[i], ranks[i] = e.part(f, f.verdict.LogProb, 1), e.part(f, -f.verdict.Evidence*math.Ln10, 1)
 	}
-	together := score.Together(independent(ranks), judged)
+	rarities := independent(ranks)
+	together := score.Together(rarities, judged)
 	bound := e.agreement.Bound(together)
 	if !interim {
 		e.agreement.Learn(together)
 	}
 	p := aggregate(logs, judged, bound)
-	b.Score = score.OfLogProb(aggregate(ranks, judged, bound))
+	b.Score = score.OfLogProb(score.Either(rarities, judged, math.Max(together, bound)))
 	b.BucketInfluencers = append(b.BucketInfluencers, result.BucketInfluencer{
 		Field: "bucket_time", LogProb: p, RawScore: score.RawScore(p), Score: b.Score})
 	e.influencers(b, findings, judged, bound)

@@ -13,9 +13,10 @@ type Standing struct{ Score, Novelty float64 }
 
 // Standing judges the open bucket of the last record that was applied, as of
 // that record: its score, or what several series of numbers that the record went to
-// show together, and the highest novelty. A record that went nowhere has none, nor have series that are judged
-// together. filled says that no more records of these series are expected in the
-// bucket, so that nothing is made up for the rest of it. It changes nothing.
+// show together, and the highest novelty. A record that went nowhere has none, nor
+// have series that are judged together. filled says that no more records of these
+// series are expected in the bucket, so that nothing is made up for the rest of it.
+// It changes nothing.
 func (e *Engine) Standing(filled bool) Standing {
 	s := &e.scratch
 	var top Standing

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"tidemark/engine/codec"
+	"tidemark/engine/dist"
 	"tidemark/engine/num"
 )
 
@@ -53,12 +54,7 @@ func NewAgreement() Agreement {
 
 // Bound is the least logarithm that the probability of Together may have.
 func (a *Agreement) Bound(together float64) (logProb float64) {
-	d := -together - a.threshold
-	if d <= 0 {
-		return math.Log(agreementShare)
-	}
-	n := a.excesses + priorAgreements
-	return math.Log(agreementShare) - n*math.Log1p(d/(n*a.mean))
+	return math.Log(agreementShare) + dist.ParetoLogTail(-together-a.threshold, a.mean, 1/(a.excesses+priorAgreements))
 }
 
 // Learn takes a bucket's Together after it was judged.

@@ -39,6 +39,11 @@ func RawScore(logProb float64) float64 {
 // have, see Agreement. logProbs need not hold the unremarkable series, and is
 // reordered.
 func Aggregate(logProbs []float64, active int, bound float64) (logProb float64) {
+	return Either(logProbs, active, math.Max(Together(logProbs, active), bound))
+}
+
+// Either is Aggregate where it is known what several show together.
+func Either(logProbs []float64, active int, together float64) (logProb float64) {
 	if len(logProbs) == 0 || active < 1 {
 		return 0
 	}
@@ -47,7 +52,7 @@ func Aggregate(logProbs []float64, active int, bound float64) (logProb float64) 
 		return math.Min(0, logProbs[0])
 	}
 	extreme := dist.BinomialLogUpper(1, active, slices.Min(logProbs))
-	return series.AnyOf(math.Min(extreme, math.Max(Together(logProbs, active), bound)), 2)
+	return series.AnyOf(math.Min(extreme, together), 2)
 }
 
 // Together is the logarithm of the probability of several small ones alone, 0 for
