@@ -436,8 +436,11 @@ func FuzzRequests(f *testing.F) {
 	f.Add("GET", jobsPath+"j/results/buckets/5?filter_path=a.**,-b*&pretty&error_trace", "")
 	f.Add("GET", "/_xpack/ml/anomaly_detectors/_all/_stats?human", "")
 	f.Fuzz(func(t *testing.T, method, target, body string) {
-		if !strings.HasPrefix(target, "/") || len(method) > 20 || strings.ContainsAny(method, " \r\n\x00") || method == "" {
+		if !strings.HasPrefix(target, "/") || len(method) > 20 || method == "" {
 			return
+		}
+		if _, err := http.NewRequest(method, "/", http.NoBody); err != nil {
+			return // No request line holds such a method.
 		}
 		rec := w.send(method, target, body, "application/json")
 		if rec == nil {
